@@ -1,0 +1,253 @@
+"""What a scenario may say: its frozen models, and the hash of what it says. It reads no file and explains no fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from scenarios.arrivals import Arrivals, later
+from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
+from scenarios.citytime import CityTime
+from scenarios.evidence import part
+from scenarios.organisation import Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names that the simulator knows; handed in, since scenarios may not import it.
+
+    Args:
+        journeys: what a wave may start.
+        steps: steps and milestones that an objective may judge.
+        actions: what an operator may do.
+        once_per: steps that are played once in each start of a journey, so that their count is known beforehand.
+    """
+
+    journeys: tuple[str, ...]
+    steps: tuple[str, ...]
+    actions: tuple[str, ...]
+    once_per: Mapping[str, str] = field(default_factory=lambda: {"ready": "boot", "signed_in": "boot"})
+
+
+def _known(what: str) -> Callable[[str, ValidationInfo], str]:
+    """A validator: the name is among the context's names of that kind (without a context, as in an engine, any is)."""
+
+    def check(name: str, info: ValidationInfo) -> str:
+        names = (info.context or {}).get(what)
+        if names is not None and name not in names:
+            raise PydanticCustomError("name", "a known name", {"names": names})
+        return name
+
+    return check
+
+
+class Day(Frozen):
+    """The stretch of the day that is played."""
+
+    start_s: CityTime = Field(alias="start")
+    """City time at which the morning begins, after enrollment."""
+    end_s: CityTime = Field(alias="end")
+    """City time at which the run ends; nothing starts after it."""
+    compression: Annotated[float, Field(ge=1, le=1000)] = 1
+    """How many city seconds pass in a second, as long as no target is named."""
+
+    @field_validator("end_s")
+    @classmethod
+    def _after_start(cls, end_s: float, info: ValidationInfo) -> float:
+        return later(end_s, info.data.get("start_s"), "start")
+
+
+class Members(Frozen):
+    """The staff of one department, at one site, or both."""
+
+    department: Annotated[Text, AfterValidator(_known("departments"))] | None = None
+    site: Annotated[Text, AfterValidator(_known("sites"))] | None = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.department is None and self.site is None:
+            raise PydanticCustomError("who", "a department, a site or both")
+        return self
+
+
+def _who_kind(value: object) -> str:
+    return "Members" if isinstance(value, (dict, Members)) else "Group"
+
+
+Group = Literal["staff", "spares", "all"]
+Who = Annotated[Annotated[Group, Tag("Group")] | Annotated[Members, Tag("Members")], Discriminator(_who_kind)]
+
+
+class Wave(Frozen):
+    """Who starts which journey, and when."""
+
+    name: Text
+    who: Who
+    journey: Annotated[Text, AfterValidator(_known("journeys"))]
+    arrivals: Arrivals
+    share: PositiveShare = 1
+    """Of those named by `who`."""
+
+
+class Enrollment(Frozen):
+    """Before the morning, in real time: all devices that are not enrolled yet enroll."""
+
+    rate_per_s: Positive = 100
+
+
+class People(Frozen):
+    """How long a person takes to type, in real seconds; counted in no step's latency. Lognormal."""
+
+    typing_median_s: Positive = 8
+    typing_sigma: Annotated[float, Field(ge=0)] = 0.4
+    """Of the underlying normal."""
+
+
+class Act(Frozen):
+    """Something the operator does during the morning."""
+
+    at_s: CityTime = Field(alias="at")
+    act: Annotated[Text, AfterValidator(_known("actions"))]
+    with_: dict[str, JsonValue] = Field(alias="with", default_factory=dict)
+    """What the act needs to know."""
+
+
+class Updates(Frozen):
+    """The release that the stand-in offers."""
+
+    offered_share: Share = 0.1
+    """Of the devices that ask."""
+    payload_bytes: Annotated[int, Field(ge=4096, le=1 << 30)] = 4_194_304
+    """Of the stand-in's payload."""
+    true_bytes: Annotated[int, Field(ge=1)] = 1_200_000_000
+    """What a real full update weighs; figures scaled to it are marked "computed"."""
+
+
+class Backend(Frozen):
+    """Settings of the stand-in."""
+
+    password_cost: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
+    """PBKDF2-HMAC-SHA256 iterations for each password."""
+
+
+class Objective(Frozen):
+    """A limit that the morning has to keep: one of a latency, a service time and an error share."""
+
+    step: Annotated[Text, AfterValidator(_known("steps"))]
+    """A step or a milestone; "all" for the error share of all steps."""
+    percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
+    latency_s_at_most: Positive | None = None
+    """From the instant it should have started."""
+    service_s_at_most: Positive | None = None
+    """From the instant it was sent."""
+    error_share_at_most: Share | None = None
+    """Outcomes other than ok."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        limits = (self.latency_s_at_most, self.service_s_at_most, self.error_share_at_most)
+        if sum(limit is not None for limit in limits) != 1:
+            keys = "latency_s_at_most, service_s_at_most, error_share_at_most"
+            raise PydanticCustomError("limit", "exactly one of {keys}", {"keys": keys})
+        if (self.error_share_at_most is None) != (self.percentile is not None):
+            raise PydanticCustomError(
+                "limit", "a percentile with a latency or service time, and none with an error share"
+            )
+        if self.step == "all" and self.error_share_at_most is None:
+            raise PydanticCustomError("limit", 'a step or milestone; "all" is for error shares')
+        return self
+
+
+class Harness(Frozen):
+    """What the run asks of itself."""
+
+    lateness_ms_at_most: Annotated[float, Field(gt=0, le=50)] = 50
+    """In the worst 5 s window."""
+
+
+class Scenario(Frozen):
+    """One question to a city's systems, folded: file, organisation and command line are one value."""
+
+    name: SkipJsonSchema[Text]
+    """Of its file."""
+    title: Text
+    question: Text
+    organisation: Annotated[Organisation, WithJsonSchema({"type": "string", "examples": ["maebashi"]})]
+    """A shipped organisation's name, or the path of a file relative to this one."""
+    devices: Annotated[int, Field(ge=1, le=10_000_000)]
+    """How many to play; the organisation's own number when left out. Staff and spares keep their proportion."""
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    undecided: Literal["fail", "pass"] = "fail"
+    """What it means for the exit code that the evidence cannot decide an objective."""
+    day: Day
+    enrollment: Enrollment = Enrollment()
+    waves: Annotated[Many[Wave], Field(min_length=1)]
+    people: People = People()
+    operator: Many[Act] = ()
+    updates: Updates = Updates()
+    backend: Backend = Backend()
+    objectives: Many[Objective] = ()
+    harness: Harness = Harness()
+
+    @property
+    def staff(self) -> int:
+        """How many of the devices have a person."""
+        return self.devices - self.organisation.spares_among(self.devices)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of all that was folded into it."""
+        return sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, times as a scenario writes them."""
+        value: Any = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Scenario:
+        """The same scenario again. Raises pydantic.ValidationError: then it was not made by to_json."""
+        return cls.model_validate_json(text)
+
+    def eligible(self, who: Group | Members) -> float:
+        """How many devices `who` names; for a department or a site how many are expected."""
+        if isinstance(who, Members):
+            departments = {kind.name: kind.share for kind in self.organisation.departments}
+            sites = {kind.name: kind.share for kind in self.organisation.sites}
+            return self.staff * departments.get(who.department or "", 1.0) * sites.get(who.site or "", 1.0)
+        return {"staff": self.staff, "spares": self.devices - self.staff, "all": self.devices}[who]
+
+    def starts(self, journey: str) -> int:
+        """Starts of a journey that the waves plan."""
+        return sum(part(wave.share, round(self.eligible(wave.who))) for wave in self.waves if wave.journey == journey)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario's file, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["required"] = [key for key in schema["required"] if key not in ("name", "devices")]
+    return schema
+
+
+def organisation_schema() -> dict[str, Any]:
+    """JSON Schema of an organisation's file, for editors."""
+    schema = Organisation.model_json_schema(by_alias=True)
+    schema["required"] = [key for key in schema["required"] if key != "name"]
+    return schema

@@ -1,0 +1,161 @@
+"""Which systems a run may load: the targets file and --target, parsed into one frozen value with every fault in one go.
+
+Whether an address may be connected to is not decided here, but at every connect, after its name was resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from scenarios.base import Frozen, Many, Positive, Text
+from scenarios.faults import Loc, ScenarioFaults, explain, fault
+from scenarios.load import COMMAND_LINE, read_toml
+
+SERVICES = ("management", "identity", "updates", "push")
+
+
+def _url(*schemes: str) -> AfterValidator:
+    """A validator: the address of a service, as the wire can use it."""
+
+    def check(url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            well_formed = parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            well_formed = False
+        if not well_formed or parts.scheme not in schemes or parts.query or parts.fragment:
+            example = f"{schemes[-1]}://host[:port]"
+            raise PydanticCustomError("url", "an address such as {example}", {"example": example})
+        if parts.username is not None or parts.password is not None:
+            raise PydanticCustomError("secret", "an address without a user or password in it")
+        return url
+
+    return AfterValidator(check)
+
+
+class _Target(Frozen):
+    ca_file: Text | None = None
+    """PEM file of the city's own certificate authority, relative to the targets file."""
+    verify_tls: bool = True
+    staging: bool = False
+    """Whether this is a copy that may be loaded until it gives in."""
+
+    @field_validator("ca_file")
+    @classmethod
+    def _there(cls, name: str | None, info: ValidationInfo) -> str | None:
+        path = (info.context or {}).get("folder", Path()) / name if name else None
+        if path and not path.is_file():
+            raise PydanticCustomError("file", "a file that exists")
+        return str(path.resolve()) if path else None
+
+    @field_validator("verify_tls")
+    @classmethod
+    def _either(cls, verify: bool, info: ValidationInfo) -> bool:
+        if not verify and info.data.get("ca_file"):
+            raise PydanticCustomError("either", "true beside a ca_file")
+        return verify
+
+
+class Target(_Target):
+    """The address of one service under test, spoken to over HTTP."""
+
+    url: Annotated[str, _url("http", "https")]
+
+
+class PushTarget(_Target):
+    """The address of the push service, an MQTT broker."""
+
+    url: Annotated[str, _url("mqtt", "mqtts")]
+
+
+class Services(Frozen):
+    """The services that the user named; the others are the stand-in's."""
+
+    management: Target | None = None
+    identity: Target | None = None
+    updates: Target | None = None
+    push: PushTarget | None = None
+
+
+class Authorisation(Frozen):
+    """Who allowed that these hosts are loaded, when, and how hard. Loopback needs none."""
+
+    hosts: Annotated[Many[Text], Field(min_length=1)]
+    owner: Text
+    approved_by: Text
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+    max_rate_per_s: Positive
+    """Requests a second, all engines together."""
+
+    @field_validator("until")
+    @classmethod
+    def _after_from(cls, until: AwareDatetime, info: ValidationInfo) -> AwareDatetime:
+        if (first := info.data.get("from_")) and until <= first:
+            raise PydanticCustomError("order", "a date and time after from")
+        return until
+
+
+class Targets(Frozen):
+    """What the user named, and the leave to load it."""
+
+    targets: Services = Services()
+    authorisation: Authorisation | None = None
+
+    def named(self) -> dict[str, Target | PushTarget]:
+        """The named targets by service."""
+        found = {service: getattr(self.targets, service) for service in SERVICES}
+        return {service: target for service, target in found.items() if target is not None}
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """By service, the addresses as they were named."""
+        return {service: target.url for service, target in self.named().items()}
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """By service, the addresses without a trailing slash, to put paths behind."""
+        return {service: url.rstrip("/") for service, url in self.urls.items()}
+
+
+def read_targets(path: Path | None, named: Sequence[str] = ()) -> Targets:
+    """What a targets file says, and what --target says instead.
+
+    Args:
+        path: a TOML file with [targets.SERVICE] tables and an [authorisation]; None for none.
+        named: "NAME=URL" each, from the command line.
+
+    Raises: ScenarioFaults with one line for each fault.
+    """
+    faults: list[str] = []
+    tables: dict[str, Any] = read_toml(path) if path is not None else {}
+    said: set[str] = set()
+    for text in named:
+        service, _, url = text.partition("=")
+        if service not in SERVICES or not url:
+            known = f"NAME=URL, with NAME one of {', '.join(SERVICES)}"
+            faults.append(fault(COMMAND_LINE, "--target", service if url else text, known, SERVICES if url else ()))
+            continue
+        said.add(service)
+        # a target named anew keeps nothing of the file's settings: they were another system's
+        services = tables.get("targets", {})
+        tables = tables | {"targets": (services if isinstance(services, dict) else {}) | {service: {"url": url}}}
+
+    def place(loc: Loc) -> tuple[str, Loc]:
+        if loc[0] == "targets" and len(loc) > 1 and loc[1] in said:
+            return COMMAND_LINE, (f"--target {loc[1]}",)
+        return path.name if path else COMMAND_LINE, loc
+
+    try:
+        targets = Targets.model_validate(tables, context={"folder": path.parent if path else Path()})
+    except ValidationError as error:
+        faults += explain(error, Targets, place)
+    if faults:
+        raise ScenarioFaults(faults)
+    return targets
