@@ -65,6 +65,10 @@ REASONS: tuple[str, ...] = (
     "harness_descriptors",
     "harness_ports",
     "harness_memory",
+    # Sign-in: more was asked than a user of the fleet has; the pages never ended; the user must sign in again.
+    "asks_for_more",
+    "too_many_pages",
+    "invalid_grant",
 )
 _KNOWN = frozenset(REASONS)
 
