@@ -1,0 +1,162 @@
+"""The operator API: what whoever runs the backend may do to it while a fleet plays. JSON in, JSON out.
+
+It checks the token and the shape of what comes, and leaves each act to the service it concerns; that only loopback may
+call is the shell's to see to. It must never know how a service does an act.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from simulator.backend.faults import FAULT_KEYS, Faults, read_fault
+from simulator.backend.identity import Identity
+from simulator.backend.management import Management
+from simulator.backend.updates import Updates
+from simulator.protocols.identity import MANAGEMENT_SCOPES
+from simulator.protocols.messages import Push, Request, Response
+
+T = TypeVar("T")
+Act = Callable[[dict[str, Any], float], Mapping[str, Any]]
+
+_JSON = (("content-type", "application/json"),)
+ENROLLER = "enroller"
+FAULTY = frozenset({"management", "identity", "idp", "updates"})
+
+
+class Operator:
+    """The operator API as a service.
+
+    Every act takes a JSON object; whatever it does not know is refused with a line that says so.
+
+    Args:
+        token: the bearer token that every call must bring.
+        domain: the enrolment domain.
+        management, identity, updates, faults: what the acts act upon.
+        outbox: where the services put pushes; counted to say how many devices were told.
+        counts: for the state, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        domain: str,
+        management: Management,
+        identity: Identity,
+        updates: Updates,
+        faults: Faults,
+        outbox: list[Push],
+        counts: Mapping[str, Callable[[], Mapping[str, int]]],
+    ) -> None:
+        self._authorization = f"Bearer {token}".encode()
+        self._domain = domain
+        self._management, self._identity, self._updates = management, identity, updates
+        self._faults, self._outbox, self._counts = faults, outbox, counts
+        # What is done, and what it may be told; each may be told a `payload` too, as all acts of a scenario are.
+        self.acts: dict[tuple[str, str], tuple[Act, frozenset[str]]] = {
+            ("GET", "state"): (self._state, frozenset()),
+            ("POST", "publish_policy"): (self._publish_policy, frozenset({"policy", "value"})),
+            ("POST", "queue_command"): (self._queue_command, frozenset({"device_id", "type", "command"})),
+            ("POST", "lock_device"): (self._lock_device, frozenset({"device_id", "message"})),
+            ("POST", "publish_release"): (self._publish_release, frozenset({"version", "size", "share"})),
+            ("POST", "rotate_key"): (self._rotate_key, frozenset()),
+            ("POST", "enrollment_token"): (self._enrollment_token, frozenset()),
+            ("POST", "inject_fault"): (self._inject_fault, FAULT_KEYS),
+            ("POST", "clear_faults"): (self._clear_faults, frozenset()),
+        }
+
+    def handle(self, request: Request, now: float) -> Response:
+        """Answer one call: 200 with what was done, 400 with {"error": ...}, 401, 404."""
+        if not hmac.compare_digest(request.header("authorization").encode(), self._authorization):
+            return _answer(401, {"error": "the operator API wants its bearer token"})
+        name = request.url.split("/", 4)[-1].partition("?")[0]
+        found = self.acts.get((request.method, name))
+        if found is None:
+            known = ", ".join(f"{method} /operator/{act}" for method, act in self.acts)
+            return _answer(404, {"error": f"no such call; there are {known}"})
+        act, keys = found
+        try:
+            body = json.loads(request.body or b"{}")
+            if not isinstance(body, dict):
+                raise ValueError("expected a JSON object")
+            if unknown := sorted(set(body) - keys - {"payload"}):
+                raise ValueError(f"no {unknown[0]!r} is taken; expected {', '.join(sorted(keys)) or 'nothing'}")
+            return _answer(200, act(body, now))
+        except (ValueError, RecursionError) as fault:
+            return _answer(400, {"error": f"{name}: {fault}"})
+
+    def _state(self, _body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """What each service counts, and the faults in force (until: Unix seconds, null until they are cleared)."""
+        faults = [asdict(fault) for fault in self._faults.in_force(now)]
+        for fault in faults:
+            if fault["until"] == math.inf:
+                fault["until"] = None
+        return {**{name: dict(count()) for name, count in self._counts.items()}, "faults": faults}
+
+    def _publish_policy(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"policy": "device" | "user", "value": {name: value, ...}, "payload": what its pushes carry}."""
+        published_ms = self._management.publish(
+            _take(body, "policy", str), _take(body, "value", dict), now, payload=_take(body, "payload", str, "")
+        )
+        return {"published_ms": published_ms, "told": len(self._outbox)}
+
+    def _queue_command(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"device_id": one device's; all else, "type": RemoteCommand type, "command": its JSON payload}."""
+        queued = self._management.queue_command(
+            _device(body), _take(body, "type", str), _take(body, "command", str, ""), now
+        )
+        return {"queued": queued, "told": len(self._outbox)}
+
+    def _lock_device(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"device_id": one device's; all else, "message": for whoever holds it; unlocked without one}."""
+        message = _take(body, "message", str) if "message" in body else None
+        return {"changed": self._management.disable(_device(body), message, now), "told": len(self._outbox)}
+
+    def _publish_release(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"version": "...", "size": of its payload, "share": of the devices, 0 to 1; else the settings'}."""
+        share = _take(body, "share", float) if "share" in body else None
+        self._updates.publish_release(_take(body, "version", str), _take(body, "size", int), share)
+        return {"published_ms": int(now * 1000)}
+
+    def _rotate_key(self, _body: dict[str, Any], _now: float) -> Mapping[str, Any]:
+        return {"key_version": self._management.rotate_key()}
+
+    def _inject_fault(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """See read_fault."""
+        fault = read_fault({key: value for key, value in body.items() if key != "payload"}, FAULTY, now)
+        self._faults.inject(fault)
+        return {"until": None if fault.until == math.inf else fault.until}
+
+    def _clear_faults(self, _body: dict[str, Any], _now: float) -> Mapping[str, Any]:
+        return {"cleared": self._faults.clear()}
+
+    def _enrollment_token(self, _body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """An access token with which the enrolment account registers devices."""
+        user = f"{ENROLLER}@{self._domain}"
+        return {"access_token": self._identity.mint_access(user, " ".join(MANAGEMENT_SCOPES), now), "user": user}
+
+
+_MISSING: Any = object()
+
+
+def _take(body: dict[str, Any], key: str, kind: type[T], default: T = _MISSING) -> T:
+    """A value of the body; a whole number passes for a float. Raises ValueError: it is missing or of another type."""
+    value = body.get(key, default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{key} is {'missing' if value is _MISSING else repr(value)}; expected {kind.__name__}")
+    return value
+
+
+def _device(body: dict[str, Any]) -> str | None:
+    return _take(body, "device_id", str) if "device_id" in body else None
+
+
+def _answer(status: int, value: Mapping[str, Any]) -> Response:
+    return Response(status, _JSON, json.dumps(value).encode())
