@@ -1,0 +1,129 @@
+"""Processes that the run owns besides its engines: the embedded backend and the broker.
+
+A child prints one JSON line when it is ready and ends when its standard input closes, so none outlives its parent, not
+even one that was killed. Nothing here knows what a child does.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+READY_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 10.0
+LAST_WORDS = 20
+
+
+class ChildFailed(RuntimeError):  # noqa: N818 - it says what happened
+    """A child did not get ready; the message says which and its last words."""
+
+
+class Child:
+    """One started child.
+
+    Attributes:
+        ready: what its first line said.
+
+    Args:
+        name: for messages.
+        argv: arguments of `python -P -m`.
+        first: a line for its standard input: what must not be seen in a process list.
+        hear: takes every later JSON line.
+    Raises:
+        ChildFailed: it ended or kept silent instead of getting ready.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        first: dict[str, Any] | None = None,
+        hear: Callable[[dict[str, Any]], None] = lambda line: None,
+    ) -> None:
+        self.name = name
+        self.ready: dict[str, Any] = {}
+        self._hear = hear
+        self._words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._is_ready = threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        self._readers = [
+            threading.Thread(target=self._read_out, daemon=True),
+            threading.Thread(target=self._read_err, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        if first is not None:
+            self._tell(first)
+        self._is_ready.wait(READY_TIMEOUT_S)
+        if not self.ready:
+            self.end()
+            raise ChildFailed(f"{name} did not start: " + (" | ".join(self._words) or "it said nothing"))
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it wrote to its standard error."""
+        return "\n".join(self._words)
+
+    def end(self) -> None:
+        """Close its standard input and wait; insist if it does not go. Idempotent."""
+        try:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(END_TIMEOUT_S)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _tell(self, value: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(value) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it is gone already; that it never got ready says so
+
+    def _read_out(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if not self.ready:
+                self.ready = json.loads(line)
+                self._is_ready.set()
+            else:
+                self._hear(json.loads(line))
+        self._is_ready.set()
+
+    def _read_err(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._words.append(line.rstrip())

@@ -1,0 +1,148 @@
+"""The command line: parses, calls, and turns how it ended into an exit code. Nothing is decided or sent here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.composition import What
+from simulator.errors import UserError
+
+USAGE, OUR_BUG = 2, 70
+
+_WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of `fleetrush`. Returns: 0 pass, 1 missed, 2 usage, 3 untrusted, 4 undecided, 70 a bug, 130 stopped."""
+    options = _parser().parse_args(argv)
+    try:
+        return _COMMANDS[options.command](options)
+    except UserError as error:
+        for line in error.lines:
+            print(f"fleetrush: {line}", file=sys.stderr)
+        return USAGE
+    except Exception:
+        traceback.print_exc()
+        print("fleetrush: this is a bug of fleetrush itself, not of what was tested", file=sys.stderr)
+        return OUR_BUG
+
+
+def _run(options: argparse.Namespace) -> int:
+    from simulator.run import RunOptions, run
+
+    return run(_what(options), RunOptions(options.engines, options.broker, options.out, options.web))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from simulator.check import check
+
+    return check(_what(options), broker=options.broker, verbose=options.verbose)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from simulator.plan import show_plan
+
+    return show_plan(_what(options), options.engines)
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    from simulator.listing import show_scenarios
+
+    return show_scenarios(schema=options.schema)
+
+
+def _fleet(options: argparse.Namespace) -> int:
+    from simulator.listing import show_fleet
+
+    return show_fleet(_what(options), rows=options.rows, csv=options.csv)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from simulator.conclusion import report_again
+
+    return report_again(options.runs)
+
+
+def _backend(options: argparse.Namespace) -> int:
+    from simulator.serve import serve
+
+    return serve(What(options.scenario), data=options.data, broker=options.broker)
+
+
+_COMMANDS = {
+    "run": _run,
+    "check": _check,
+    "plan": _plan,
+    "scenarios": _scenarios,
+    "fleet": _fleet,
+    "report": _report,
+    "backend": _backend,
+}
+
+
+def _what(options: argparse.Namespace) -> What:
+    """What is played, against what: the options that all playing and planning commands share."""
+    return What(options.scenario, options.devices, options.seed, options.compression, options.target, options.targets)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fleetrush", description=_WHAT)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    what = _scenario_options()
+    engines = argparse.ArgumentParser(add_help=False)
+    engines.add_argument("--engines", type=_positive, default=1, metavar="N", help="processes that send (default 1)")
+    broker = argparse.ArgumentParser(add_help=False)
+    broker.add_argument(
+        "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
+    )
+    run = commands.add_parser("run", parents=[what, engines, broker], help="play a scenario and judge it")
+    run.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
+    )
+    run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
+    check = commands.add_parser("check", parents=[what, broker], help="one device, every exchange shown, no load")
+    check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
+    commands.add_parser("plan", parents=[what, engines], help="what a run would send; sends nothing")
+    scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
+    scenarios.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
+    )
+    fleet = commands.add_parser("fleet", parents=[what], help="who the devices are")
+    fleet.add_argument("--rows", type=_positive, default=10, metavar="N", help="how many to print (default 10)")
+    fleet.add_argument("--csv", type=Path, default=None, metavar="FILE", help="write the whole fleet as CSV")
+    report = commands.add_parser("report", help="judge and report recorded runs again")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
+    backend = commands.add_parser("backend", parents=[broker], help="serve the stand-in backend until interrupted")
+    backend.add_argument(
+        "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
+    )
+    backend.add_argument("--data", type=Path, default=None, metavar="DIR", help="keep its database here")
+    return parser
+
+
+def _scenario_options() -> argparse.ArgumentParser:
+    what = argparse.ArgumentParser(add_help=False)
+    what.add_argument("scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="name or TOML file")
+    what.add_argument("--devices", type=_positive, default=None, metavar="N")
+    what.add_argument("--seed", type=int, default=None, metavar="N")
+    what.add_argument("--compression", type=float, default=None, metavar="C", help="city seconds a second")
+    what.add_argument(
+        "--target", action="append", default=[], metavar="NAME=URL", help="a service of yours instead of the stand-in"
+    )
+    what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
+    return what
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

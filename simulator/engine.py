@@ -1,0 +1,228 @@
+"""Plays one shard in real time: one process, one asyncio loop on uvloop, frames out, two lines in.
+
+Standard input brings the order (one JSON line), then t0, then perhaps "stop"; the engine lives while it is open.
+Standard output carries frames only (simulator.pipe). It touches no disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvloop
+
+from simulator import pipe
+from simulator.agenda import Agenda
+from simulator.device import World
+from simulator.health import Health
+from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.order import Order
+from simulator.player import Player
+from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
+from simulator.tape import Tape
+from simulator.wire.guard import Authorisation, Guard
+from simulator.wire.http import HttpLine, HttpPool
+from simulator.wire.mqtt import PushLines
+from simulator.wire.tls import TlsSettings
+
+USER_AGENT = (
+    "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+)
+FLUSH_S = 0.25
+DRAIN_S = 45.0
+PUSH_TIMEOUT_S = 30.0
+
+
+_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
+
+
+class RealClock:
+    """Run seconds on the machine's monotonic clock."""
+
+    def __init__(self, t0: float, utc0: float) -> None:
+        self._t0 = t0
+        self._utc0 = utc0
+
+    def now(self) -> float:
+        """Seconds since t0."""
+        return time.monotonic() - self._t0
+
+    async def until(self, instant: float) -> None:
+        """Sleep until that run second; asyncio may wake early, so look again."""
+        while (left := instant - self.now()) > 0:  # noqa: ASYNC110 - a clock, not a condition, is waited for
+            await asyncio.sleep(left)
+
+    def utc(self) -> float:
+        """Unix seconds, steady within a run even if the machine's wall clock is set."""
+        return self._utc0 + self.now()
+
+
+class Sockets:
+    """What the wires of one engine share: the guard, the HTTP pool, TLS settings of the targets."""
+
+    def __init__(self, order: Order) -> None:
+        named = order.targets.named()
+        leave = order.targets.authorisation
+        told = None if leave is None else leave.model_dump(by_alias=True)
+        if told is not None:
+            # the cap is for all engines together
+            told["max_rate_per_s"] /= order.shards
+        self.guard = Guard(None if told is None else Authorisation.parse(told))
+        tls = {_location(target.url): TlsSettings(target.ca_file or "", target.verify_tls) for target in named.values()}
+        self.pool = HttpPool(guard=self.guard, user_agent=USER_AGENT, tls=tls)
+        self.lines = PushLines(guard=self.guard, tls=tls)
+
+    def wire(self) -> SocketWire:
+        """One device's."""
+        return SocketWire(self.pool.device(), self.lines)
+
+    async def close(self) -> None:
+        """Close every connection but the push lines: those are closed by whoever has them."""
+        await self.pool.close()
+        await self.lines.close()
+
+
+def _location(url: str) -> str:
+    """The "host:port" of a target's URL."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+
+
+class SocketWire:
+    """One device's way out over real sockets."""
+
+    __slots__ = ("_line", "_lines")
+
+    def __init__(self, line: HttpLine, lines: PushLines) -> None:
+        self._line = line
+        self._lines = lines
+
+    async def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Response:
+        """As Wire.send."""
+        return await self._line.send(request, timeout_s=timeout_s, sink=sink)
+
+    async def listen(self, login: PushLogin, hear: Callable[[Push], None], lost: Callable[[str], None]) -> PushLine:
+        """As Wire.listen."""
+        return await self._lines.listen(login, hear, lost, timeout_s=PUSH_TIMEOUT_S)
+
+    def close(self) -> None:
+        """As Wire.close."""
+        self._line.close()
+
+
+class Engine:
+    """One shard from order to end."""
+
+    def __init__(self, order: Order, out: asyncio.WriteTransport) -> None:
+        self.order = order
+        self.out = out
+        self.stopped = asyncio.Event()
+
+    async def play(self, instructions: asyncio.StreamReader) -> None:
+        """Get ready, wait for t0, play to the end, tell how many samples there are."""
+        tape = Tape(STEPS, JOURNEY_NAMES)
+        plan, starts = self.order.plan(), list(self.order.starts())
+        sockets = Sockets(self.order)
+        self._send(pipe.READY)
+        t0_line = await instructions.readline()
+        if not t0_line:
+            return
+        t0 = json.loads(t0_line)
+        clock = RealClock(t0["t0"], t0["utc"])
+        agenda = Agenda()
+        for start in starts:
+            agenda.put(start)
+        world = World(plan, clock, agenda, tape)
+        player = Player(world, lambda row: sockets.wire())
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        health = Health(
+            f"engine-{self.order.shard}",
+            clock.now,
+            lambda row: self._send(pipe.HEALTH, row),
+            lambda: {"online": player.online, "connections": sockets.pool.open_connections},
+        )
+        listener = asyncio.ensure_future(self._obey(instructions))
+        player.begin()
+        try:
+            await self._until_done(player, clock, tape)
+        finally:
+            health.stop()
+            listener.cancel()
+            await player.stop()
+            await sockets.close()
+            self._flush(tape)
+        if player.failure is not None:
+            raise player.failure
+        self._send(pipe.END, {"samples": tape.count, "ours": dict(tape.ours)})
+
+    async def _obey(self, instructions: asyncio.StreamReader) -> None:
+        """Any further line, or the end of standard input, stops the run."""
+        await instructions.readline()
+        self.stopped.set()
+
+    async def _until_done(self, player: Player, clock: RealClock, tape: Tape) -> None:
+        """Flush as samples come, until nothing can come any more.
+
+        After the scenario's end nothing starts; what is under way gets DRAIN_S to end.
+        """
+        end_s = self.order.end_s
+        while not self.stopped.is_set() and not player.finished.is_set():
+            await asyncio.sleep(FLUSH_S)
+            self._flush(tape)
+            now = clock.now()
+            if now >= end_s:
+                player.close_doors()
+                if player.at_rest or now >= end_s + DRAIN_S:
+                    return
+
+    def _flush(self, tape: Tape) -> None:
+        samples = tape.take()
+        if samples:
+            self._send(pipe.SAMPLES, samples)
+        for example in tape.take_examples():
+            self._send(pipe.EXAMPLE, example)
+
+    def _send(self, kind: bytes, payload: Any = b"") -> None:
+        self.out.write(pipe.frame(kind, payload) if isinstance(payload, bytes) else pipe.json_frame(kind, payload))
+
+
+async def _main(out_fd: int) -> int:
+    loop = asyncio.get_running_loop()
+    instructions = asyncio.StreamReader(limit=2**26)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(instructions), sys.stdin.buffer)
+    out, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(out_fd, "wb", buffering=0))
+    line = await instructions.readline()
+    if not line:
+        return 0
+    try:
+        await Engine(Order.from_json(line), out).play(instructions)
+    except Exception:
+        out.write(pipe.json_frame(pipe.FAILED, {"traceback": traceback.format_exc()}))
+        code = 70
+    else:
+        code = 0
+    while out.get_write_buffer_size():  # noqa: ASYNC110 - a transport tells of it no other way
+        await asyncio.sleep(0.01)
+    return code
+
+
+def main() -> None:
+    """Entry of `python -P -m simulator.engine`."""
+    # Frames own the real standard output; whatever a library prints must not tear them.
+    out_fd = os.dup(1)
+    os.dup2(2, 1)
+    sys.exit(uvloop.run(_main(out_fd)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""A lid opens: device policy, remote commands, the push line; then the login screen waits for a person (facts 3 b).
+
+A device goes on to its login screen whatever management says: only one that is not enrolled cannot.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from simulator import timers
+from simulator.device import Stopped, Traveller
+from simulator.journeys import obey, policies, reconnect
+from simulator.protocols.management import CommandReason, PolicyReason
+from simulator.protocols.messages import Skipped
+
+STEPS = ("management.device_policy", "management.remote_commands", *reconnect.STEPS)
+MAYBE = ("management.validation_report",)
+
+
+async def play(traveller: Traveller) -> None:
+    """From the lid to the login screen, with all timers of this boot set."""
+    device = traveller.device
+    if device.identity is None:
+        raise Stopped("management.device_policy", Skipped("earlier_step", "the device is not enrolled"))
+    device.booted = traveller.began
+    traveller.later("upload_status", timers.STATUS_FIRST_S, since=traveller.began)
+    first_s = timers.first_update_check_s(traveller.draw("first update check"))
+    traveller.later("check_update", first_s, since=traveller.began)
+    await traveller.wait(timers.SERVICE_START_S)
+    refused: Stopped | None = None
+    try:
+        await policies.fetch_device(traveller, PolicyReason.BROWSER_START, state_keys=(traveller.facts.state_key,))
+    except Stopped as stopped:
+        refused = stopped
+    with suppress(Stopped):  # a failed fetch is not tried again (remote_commands_service.cc)
+        await obey.fetch(traveller, CommandReason.REASON_STARTUP)
+    try:
+        await reconnect.hold_line(traveller)
+    except Stopped:
+        traveller.skip(reconnect.STEPS)
+        reconnect.plan_again(traveller)
+    policies.plan_refresh(traveller, refused)
+    traveller.later("sign_in", 0, trigger="follows")

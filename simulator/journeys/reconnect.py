@@ -1,0 +1,55 @@
+"""The push line: log in, subscribe, tell the management service; and again, later and later, when it breaks."""
+
+from __future__ import annotations
+
+from simulator.device import PUSH_CONNECT, Stopped, Traveller
+from simulator.journeys import policies
+from simulator.protocols.messages import PushLogin
+from simulator.protocols.push import topic_of
+
+STEPS = (PUSH_CONNECT, "management.push_token")
+
+# Real seconds: a connection is no timer of the city's. Google's messaging client starts at 10 s, doubles, and spreads
+# devices by half to both sides (google_apis/gcm/engine/connection_factory_impl.cc, up to 5 minutes).
+_FIRST_S = 10.0
+_MAX_S = 300.0
+
+
+async def play(traveller: Traveller) -> None:
+    """One more try to hold a line."""
+    if traveller.device.line is None and traveller.device.identity is not None:
+        try:
+            await hold_line(traveller)
+        except Stopped:
+            plan_again(traveller)
+            raise
+
+
+async def hold_line(traveller: Traveller) -> None:
+    """Connect, and tell the management service where the device listens: from then on it is online. Raises: Stopped."""
+    device = traveller.device
+    assert device.identity is not None
+    token = traveller.push_token
+    await traveller.listen(
+        PushLogin(traveller.plan.push_url, device.identity.device_id, device.identity.device_id, token, topic_of(token))
+    )
+    try:
+        await policies.tell_push_token(traveller, user=False)
+    except Stopped:
+        traveller.hang_up()
+        raise
+    device.line_failures = 0
+    device.online = True
+
+
+def plan_again(traveller: Traveller) -> None:
+    """Put the next try on the agenda."""
+    device = traveller.device
+    wait_s = retry_s(device.line_failures, traveller.draw("reconnect"))
+    device.line_failures += 1
+    traveller.soon("reconnect", wait_s, trigger="retry")
+
+
+def retry_s(failures: int, u: float) -> float:
+    """Real seconds until the next try after so many failures in a row."""
+    return float(min(_FIRST_S * 2 ** min(failures, 10), _MAX_S)) * (0.5 + u)

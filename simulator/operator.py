@@ -1,0 +1,92 @@
+"""The operator's timed acts, as exchanges with the backend's operator API. Pure; played by shard 0.
+
+A new act is one row in ACTIONS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scenarios.schema import Scenario
+from simulator.protocols.messages import Broken, Exchange, Request, Response, settle
+from simulator.timetable import run_second
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorLogin:
+    """Where the operator API is (base URL without a trailing slash) and the token it wants."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One timed act: its number in the scenario (from 1), the run second, the name in ACTIONS, and its own settings."""
+
+    action: int
+    due: float
+    name: str
+    settings: Mapping[str, Any]
+
+
+def _post(name: str) -> Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]:
+    """An act that is one POST of its settings to /operator/<name>."""
+
+    def build(login: OperatorLogin, act: Act) -> Exchange[dict[str, Any]]:
+        # `payload` comes back in every push that the act causes, so that a device knows which act it heard of.
+        told = {"payload": push_payload(act.action)} if name in PUBLISHES else {}
+        body = json.dumps({**told, **act.settings}).encode()
+        headers = (("Authorization", f"Bearer {login.token}"), ("Content-Type", "application/json"))
+        return Exchange(f"operator.{name}", Request("POST", f"{login.url}/operator/{name}", headers, body), _read)
+
+    return build
+
+
+def _read(response: Response) -> dict[str, Any]:
+    settle(response, detail=response.body[:200].decode(errors="replace") if response.status != 200 else "")
+    try:
+        told = json.loads(response.body)
+    except ValueError as fault:
+        raise Broken("undecodable", str(fault)) from None
+    if not isinstance(told, dict):
+        raise Broken("undecodable", "expected a JSON object")
+    return told
+
+
+ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
+    "publish_policy": _post("publish_policy"),
+    "queue_command": _post("queue_command"),
+    "publish_release": _post("publish_release"),
+    "rotate_key": _post("rotate_key"),
+    "inject_fault": _post("inject_fault"),
+    "clear_faults": _post("clear_faults"),
+}
+
+
+def acts_of(scenario: Scenario, lead: float) -> tuple[Act, ...]:
+    """The acts of a scenario, numbered from 1 in its order. `lead` is the run second of the day's start."""
+    return tuple(
+        Act(number, run_second(scenario, lead, act.at_s), act.act, act.with_)
+        for number, act in enumerate(scenario.operator, 1)
+    )
+
+
+# Acts after which every online device owes to have the policy applied.
+PUBLISHES = frozenset({"publish_policy"})
+
+_PAYLOAD = "fleetrush-act-"
+
+
+def push_payload(action: int) -> str:
+    """What the pushes of an act carry."""
+    return f"{_PAYLOAD}{action}"
+
+
+def action_of(payload: str) -> int:
+    """The act that a push's payload names, 0 when it names none."""
+    number = payload.removeprefix(_PAYLOAD)
+    return int(number) if payload.startswith(_PAYLOAD) and number.isascii() and number.isdigit() else 0

@@ -1,0 +1,140 @@
+"""What a run would send, before anything is sent: rates, peak, descriptors, ports, CPU per process. Sends nothing.
+
+The formulas are stated beside their constants; the constants were measured (tests/benchmarks/README.md says how).
+"""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from simulator.composition import STAND_IN, Composition, What, compose
+from simulator.fleet import make_fleet
+from simulator.journeys import JOURNEYS
+from simulator.journeys.reconnect import STEPS as PUSH_STEPS
+from simulator.timetable import journeys_of, make_timetable, peak_rate_per_s
+
+# A device keeps a connection to each origin it spoke to for this long after the last answer: typing and idle time.
+CONNECTION_S = 12.0
+ORIGINS = 4
+SPARE_DESCRIPTORS = 64
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+# CPU milliseconds a step costs the process, all included.
+ENGINE_STEP_MS = 0.25
+BACKEND_STEP_MS = 0.55
+BACKEND_SIGN_IN_MS = 6.0
+SIGN_IN_STEPS = len(JOURNEYS["boot"].steps) + len(JOURNEYS["sign_in"].steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a composition asks of the targets and of this machine. Rates are per real second, at the peak."""
+
+    starts: dict[str, int]
+    duration_s: float
+    peak_sign_ins_per_s: float
+    peak_steps_per_s: float
+    enroll_steps_per_s: float
+    engine_descriptors: int
+    backend_descriptors: int
+    ports: int
+    engine_cpu: float
+    backend_cpu: float
+
+
+def forecast(composition: Composition, engines: int) -> Forecast:
+    """Work it out for that many engines."""
+    scenario = composition.scenario
+    fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
+    timetable = make_timetable(scenario, fleet)
+    names = journeys_of(scenario)
+    counted = np.bincount(timetable["journey"], minlength=len(names)).tolist()
+    peak = peak_rate_per_s(scenario)
+    lines = scenario.starts("boot")
+    http = ceil(max(peak, scenario.enrollment.rate_per_s) * ORIGINS * CONNECTION_S)
+    http = min(http, scenario.devices * ORIGINS)
+    steps = peak * SIGN_IN_STEPS
+    return Forecast(
+        starts=dict(zip(names, counted, strict=True)),
+        duration_s=composition.end_s,
+        peak_sign_ins_per_s=peak,
+        peak_steps_per_s=steps,
+        enroll_steps_per_s=scenario.enrollment.rate_per_s * len(JOURNEYS["enroll"].steps),
+        engine_descriptors=ceil((lines + http) / engines) + SPARE_DESCRIPTORS,
+        backend_descriptors=http + SPARE_DESCRIPTORS,
+        ports=lines + http,
+        engine_cpu=steps * ENGINE_STEP_MS / 1000 / engines,
+        backend_cpu=(steps * BACKEND_STEP_MS + peak * BACKEND_SIGN_IN_MS) / 1000,
+    )
+
+
+def limits_missed(composition: Composition, engines: int) -> list[str]:
+    """One line for each limit of this machine that the plan would break."""
+    expected = forecast(composition, engines)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    missed = []
+    if most != resource.RLIM_INFINITY and expected.engine_descriptors > most:
+        wanted = ceil(expected.engine_descriptors * engines / (most - SPARE_DESCRIPTORS))
+        missed.append(
+            f"each engine needs {expected.engine_descriptors:,} open files and may have {most:,}:"
+            f" use --engines {wanted}"
+        )
+    if STAND_IN in composition.basis.values() and most != resource.RLIM_INFINITY:
+        needed = max(expected.backend_descriptors, composition.scenario.starts("boot") + SPARE_DESCRIPTORS)
+        if needed > most:
+            missed.append(f"the stand-ins need {needed:,} open files and may have {most:,}: play fewer --devices")
+    ports = ephemeral_ports()
+    if ports and composition.scenario.starts("boot") > ports:
+        missed.append(
+            f"one address has {ports:,} ports for connections to one target, the plan holds "
+            f"{composition.scenario.starts('boot'):,} push lines: play fewer --devices"
+        )
+    return missed
+
+
+def ephemeral_ports() -> int:
+    """How many ports this machine gives to outgoing connections of one address; 0 where it does not tell."""
+    try:
+        low, high = EPHEMERAL.read_text().split()
+    except (OSError, ValueError):
+        return 0
+    return int(high) - int(low) + 1
+
+
+def show_plan(what: What, engines: int) -> int:
+    """Print the forecast. Returns: 0, or 2 when this machine cannot carry the plan."""
+    composition = compose(what)
+    expected = forecast(composition, engines)
+    scenario = composition.scenario
+    stands_in = [name for name, basis in composition.basis.items() if basis == STAND_IN]
+    print(f"{scenario.title}: {scenario.question}")
+    print(f"  devices            {scenario.devices:,}, of them {scenario.staff:,} with a person")
+    for name, count in expected.starts.items():
+        print(f"  {name:<18} {count:,} starts")
+    print(f"  duration           {expected.duration_s:.0f} s, of them {composition.lead_s:.0f} s enrollment")
+    print(f"  compression        {scenario.day.compression:g}")
+    print(
+        f"  peak               {expected.peak_sign_ins_per_s:.1f} sign-ins/s, {expected.peak_steps_per_s:,.0f} steps/s"
+    )
+    print(f"  enrollment         {expected.enroll_steps_per_s:,.0f} steps/s")
+    print(f"  push lines         {scenario.starts('boot'):,} held, each after {len(PUSH_STEPS)} steps")
+    print(
+        f"  descriptors        {expected.engine_descriptors:,} an engine, {expected.backend_descriptors:,} the backend"
+    )
+    print(f"  ports              {expected.ports:,} of {ephemeral_ports():,}")
+    print(
+        f"  CPU at the peak    {expected.engine_cpu:.2f} cores an engine (steps/s x {ENGINE_STEP_MS} ms),"
+        f" {expected.backend_cpu:.2f} the backend"
+        f" (steps/s x {BACKEND_STEP_MS} ms + sign-ins/s x {BACKEND_SIGN_IN_MS} ms)"
+    )
+    print(f"  stand-ins          {', '.join(stands_in) or 'none'}")
+    for name, url in composition.targets.urls.items():
+        print(f"  target             {name}: {url}")
+    missed = limits_missed(composition, engines)
+    for line in missed:
+        print(f"  cannot be played: {line}")
+    return 2 if missed else 0

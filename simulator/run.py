@@ -1,0 +1,194 @@
+"""Composes a run from order to verdict: stand-ins, run folder, engines, conclusion. The one writer of the run folder.
+
+It sends nothing itself and judges nothing itself.
+"""
+
+from __future__ import annotations
+
+# Locust patches the interpreter when it is imported, so it comes before whatever could hold an unpatched socket.
+from simulator.runner.conductor import Conductor  # isort: skip
+
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import gevent
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.runfolder import RunFolder
+from simulator.children import ChildFailed
+from simulator.composition import Composition, What, compose
+from simulator.conclusion import conclude
+from simulator.errors import UserError
+from simulator.fleet import make_fleet
+from simulator.health import MachineHealth
+from simulator.journeys import STEPS
+from simulator.operator import OperatorLogin
+from simulator.order import Order
+from simulator.plan import limits_missed
+from simulator.progress import Progress
+from simulator.runrecord import run_record
+from simulator.standins import StandIns, StandInSettings
+
+INTERRUPTED, OUR_BUG, UNTRUSTED = 130, 70, 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI)."""
+
+    engines: int = 1
+    broker: str = "embedded"
+    base: Path = Path("runs")
+    web_port: int | None = None
+
+
+def run(what: What, options: RunOptions) -> int:
+    """Play, record, conclude. Returns: the exit code. Raises: UserError before anything was sent."""
+    composition = compose(what)
+    missed = limits_missed(composition, options.engines)
+    if missed:
+        raise UserError(*missed)
+    settings = StandInSettings.of(composition.scenario)
+    recording: Recording | None = None
+    try:
+        push_url = composition.targets.urls.get("push", "")
+        with StandIns(settings, wanted=composition.basis, broker=options.broker, push_url=push_url) as stand_ins:
+            recording = Recording(composition, options, stand_ins)
+            play(composition, options, recording, stand_ins, settings)
+    except ChildFailed as failed:
+        print(f"fleetrush: {failed}", file=sys.stderr)
+        return UNTRUSTED
+    finally:
+        if recording is not None:
+            recording.close()
+    return recording.exit_code(conclude(recording.path, sys.stdout))
+
+
+def play(
+    composition: Composition, options: RunOptions, recording: Recording, stand_ins: StandIns, settings: StandInSettings
+) -> None:
+    """Let the engines play the composition against its targets, until the end or a signal."""
+    urls = stand_ins.urls | composition.targets.bases
+    operator = OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None
+    order = Order(
+        scenario=composition.scenario,
+        shard=0,
+        shards=options.engines,
+        lead_s=composition.lead_s,
+        urls=urls,
+        operator=operator,
+        enrollment_token=stand_ins.enrollment_token(),
+        password_secret=settings.password_secret,
+        verification_key=stand_ins.verification_key,
+        targets=composition.targets,
+    )
+    orders = [replace(order, shard=shard).to_json() for shard in range(options.engines)]
+    conductor = Conductor(orders, STEPS, recording, options.web_port)
+    recording.conductor = conductor
+
+    def interrupt() -> None:
+        recording.interrupted = True
+        conductor.stop()
+
+    handlers = [gevent.signal_handler(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        conductor.play(recording.tick)
+    finally:
+        for handler in handlers:
+            handler.cancel()
+        recording.ended()
+
+
+class Recording:
+    """Writes the run folder while the run plays, and shows how it goes. It is the conductor's listener."""
+
+    def __init__(self, composition: Composition, options: RunOptions, stand_ins: StandIns) -> None:
+        self.conductor: Conductor | None = None
+        self.interrupted = False
+        self._tracebacks: list[str] = []
+        self._stand_ins = stand_ins
+        self._machine = MachineHealth("run")
+        self._next_health = 0.0
+        scenario = composition.scenario
+        self._folder = RunFolder.create(options.base, scenario.name, datetime.now(UTC))
+        self._record = run_record(composition, options.engines, stand_ins.urls, sys.argv[1:])
+        self._folder.write_run(self._record)
+        self._folder.write_fleet(make_fleet(scenario.organisation, scenario.devices, scenario.seed))
+        stand_ins.hear_health(self._stand_in_health)
+        self._progress = Progress(
+            sys.stdout, STEPS, devices=scenario.devices, people=scenario.staff, end_s=composition.end_s
+        )
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._folder.path
+
+    def began(self, t0_utc: float) -> None:
+        """As Listener.began."""
+        self._record["t0_utc"] = datetime.fromtimestamp(t0_utc, UTC).isoformat(timespec="milliseconds")
+        self._record["pids"] = self.conductor.pids if self.conductor else {}
+        self._folder.write_run(self._record)
+
+    def samples(self, batch: bytes, records: NDArray[np.void]) -> None:
+        """As Listener.samples."""
+        self._folder.add_samples(batch)
+        self._progress.take(records)
+
+    def example(self, example: dict[str, Any]) -> None:
+        """As Listener.example."""
+        self._folder.add_example(example)
+
+    def health(self, row: dict[str, Any]) -> None:
+        """As Listener.health."""
+        self._folder.add_health(row)
+
+    def distrust(self, reason: str) -> None:
+        """As Listener.distrust."""
+        self._record["untrusted"].append(reason)
+
+    def failed(self, traceback: str) -> None:
+        """As Listener.failed."""
+        self._tracebacks.append(traceback)
+        print(traceback, file=sys.stderr)
+
+    def tick(self) -> None:
+        """Show progress; write our own health once a second."""
+        assert self.conductor is not None
+        now = time.monotonic() - self.conductor.t0 if self.conductor.t0 else 0.0
+        self._progress.online = sum(self.conductor.online.values())
+        self._progress.show(now)
+        if now >= self._next_health:
+            self._next_health = max(now, self._next_health + 1.0)
+            self._folder.add_health(self._machine.row(now))
+
+    def ended(self) -> None:
+        """Write how it ended."""
+        assert self.conductor is not None
+        self._progress.show(time.monotonic() - self.conductor.t0, last=True)
+        dead = self._stand_ins.dead()
+        self._record["untrusted"] += [f"the embedded {name} ended during the run" for name in dead]
+        self._record["partial"] = self.interrupted or bool(self._tracebacks)
+        reason = "interrupted" if self.interrupted else "failed" if self._tracebacks else "complete"
+        self._record["ended"] = {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        self._folder.write_run(self._record)
+
+    def exit_code(self, judged: int) -> int:
+        """The first that applies: interrupted, our own bug, then what the conclusion says."""
+        if self.interrupted:
+            return INTERRUPTED
+        return OUR_BUG if self._tracebacks else judged
+
+    def close(self) -> None:
+        """Close the folder's files."""
+        self._folder.close()
+
+    def _stand_in_health(self, row: dict[str, Any]) -> None:
+        now = time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0
+        self._folder.add_health({"t": round(now, 3), "who": "backend", **row})

@@ -1,0 +1,178 @@
+"""Conducts one run on this host: hands out shards, gives t0 when all engines are ready, collects what they send.
+
+It knows Locust's environment and the frames of the pipe; it writes no file and judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import gevent
+import numpy as np
+from gevent.event import Event
+from locust.env import Environment
+from numpy.typing import NDArray
+
+from reports.record import SAMPLE
+from simulator import pipe
+from simulator.runner.shard_user import ShardUser
+from simulator.runner.statistics import merge
+
+# Between "all ready" and t0: every engine has read its line by then.
+HEAD_START_S = 0.5
+READY_TIMEOUT_S = 120.0
+
+
+class Listener(Protocol):
+    """Who wants to know what the engines send: the run, which owns the run folder."""
+
+    def began(self, t0_utc: float) -> None:
+        """Run second 0 is at that Unix second."""
+
+    def samples(self, batch: bytes, records: NDArray[np.void]) -> None:
+        """One engine's batch, as bytes and as records of SAMPLE."""
+
+    def example(self, example: dict[str, Any]) -> None:
+        """One redacted example of a trouble."""
+
+    def health(self, row: dict[str, Any]) -> None:
+        """One second of one process."""
+
+    def distrust(self, reason: str) -> None:
+        """Something happened after which the run cannot be trusted."""
+
+    def failed(self, traceback: str) -> None:
+        """An engine died of our own bug."""
+
+
+class FleetEnvironment(Environment):
+    """Locust's environment with the conductor on it, where the users find it."""
+
+    fleetrush: Conductor
+
+
+class Conductor:
+    """One run over `len(orders)` engines.
+
+    Args:
+        orders: what each engine is told, one JSON-able value a shard.
+        steps: step names, for Locust's rows.
+        web_port: show Locust's web UI on this loopback port; None for no UI.
+    """
+
+    def __init__(
+        self, orders: Sequence[dict[str, Any]], steps: Sequence[str], listener: Listener, web_port: int | None = None
+    ) -> None:
+        self.orders = orders
+        self.steps = steps
+        self.listener = listener
+        self.pids: dict[int, int] = {}
+        self.online: dict[str, int] = {}
+        self.t0 = 0.0
+        self.t0_utc = 0.0
+        self._unclaimed = list(range(len(orders)))
+        self._say: dict[int, Callable[[bytes], None]] = {}
+        self._ready: set[int] = set()
+        self._received = dict.fromkeys(range(len(orders)), 0)
+        self._sent: dict[int, int] = {}
+        self._over: set[int] = set()
+        self._changed = Event()
+        self._stopping = False
+        self.environment = FleetEnvironment(user_classes=[ShardUser])
+        self.environment.fleetrush = self
+        self.runner = self.environment.create_local_runner()
+        self._web_ui: Any = None
+        if web_port is not None:
+            self._web_ui = self.environment.create_web_ui("127.0.0.1", web_port)
+
+    def claim(self) -> int | None:
+        """The next shard, once; None when all are taken."""
+        return self._unclaimed.pop(0) if self._unclaimed else None
+
+    def order_line(self, shard: int) -> bytes:
+        """What the engine of that shard is told first."""
+        return json.dumps(self.orders[shard]).encode() + b"\n"
+
+    def started(self, shard: int, pid: int, say: Callable[[bytes], None]) -> None:
+        """The engine of that shard runs, and takes lines through `say`."""
+        self.pids[shard] = pid
+        self._say[shard] = say
+
+    def take(self, shard: int, kind: bytes, payload: bytes) -> None:
+        """One frame of one engine."""
+        if kind == pipe.SAMPLES:
+            records = np.frombuffer(payload, SAMPLE)
+            self._received[shard] += records.size
+            self.listener.samples(payload, records)
+            merge(self.environment.stats, records, self.steps, self.t0_utc)
+        elif kind == pipe.HEALTH:
+            row = json.loads(payload)
+            self.online[row["who"]] = row["online"]
+            self.listener.health(row)
+        elif kind == pipe.EXAMPLE:
+            self.listener.example(json.loads(payload))
+        elif kind == pipe.READY:
+            self._ready.add(shard)
+            self._changed.set()
+        elif kind == pipe.END:
+            told = json.loads(payload)
+            self._sent[shard] = told["samples"]
+            for reason, count in told["ours"].items():
+                self.listener.distrust(f"engine {shard}: {reason.removeprefix('harness_')} ran out {count} times")
+        elif kind == pipe.FAILED:
+            self.listener.failed(json.loads(payload)["traceback"])
+
+    def ended(self, shard: int, code: int, *, torn: bool) -> None:
+        """The engine of that shard is gone."""
+        self._over.add(shard)
+        self._changed.set()
+        sent = self._sent.get(shard)
+        if sent is None:
+            self.listener.distrust(f"engine {shard} was lost (exit {code}); its devices played no further")
+        elif torn or sent != self._received[shard]:
+            self.listener.distrust(f"engine {shard} sent {sent} samples, {self._received[shard]} arrived")
+
+    def play(self, tick: Callable[[], None]) -> None:
+        """Start all engines, play until the last has ended; `tick` is called about four times a second."""
+        self.runner.start(len(self.orders), spawn_rate=max(1, len(self.orders)))
+        try:
+            if self._all_ready():
+                self._begin()
+            while len(self._over) < len(self.orders):
+                self._changed.clear()
+                self._changed.wait(0.25)
+                tick()
+        finally:
+            self.runner.quit()
+            if self._web_ui is not None:
+                self._web_ui.stop()
+
+    def stop(self) -> None:
+        """Let every engine close what is open, send what it has, and end."""
+        self._stopping = True
+        for say in self._say.values():
+            say(b"stop\n")
+        self._changed.set()
+
+    def _all_ready(self) -> bool:
+        """Wait for the engines; False when one ended before it was ready, or when the run was stopped."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while len(self._ready) < len(self.orders):
+            if self._over or self._stopping or time.monotonic() > deadline:
+                self.stop()
+                return False
+            self._changed.clear()
+            self._changed.wait(0.25)
+        return True
+
+    def _begin(self) -> None:
+        self.t0 = time.monotonic() + HEAD_START_S
+        self.t0_utc = time.time() + HEAD_START_S
+        line = json.dumps({"t0": self.t0, "utc": self.t0_utc}).encode() + b"\n"
+        for say in self._say.values():
+            say(line)
+        self.listener.began(self.t0_utc)
+        gevent.sleep(0)

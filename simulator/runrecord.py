@@ -1,0 +1,74 @@
+"""What run.json says of a run before it starts: everything needed to understand, judge and repeat it.
+
+Pure but for the machine's own description; no secret is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from reports.record import TRIGGERS
+from simulator.composition import Composition
+from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.protocols.messages import REASONS
+from simulator.timetable import planned_curve
+
+_PACKAGES = ("fleetrush", "locust", "aiomqtt", "numpy", "uvloop", "httptools")
+
+
+def run_record(
+    composition: Composition, engines: int, urls: Mapping[str, str], arguments: Sequence[str]
+) -> dict[str, Any]:
+    """The content of run.json.
+
+    Args:
+        urls: base URLs by service, of targets and stand-ins alike.
+        arguments: of the command line, to run it again.
+    """
+    scenario = composition.scenario
+    edges_s, counts = planned_curve(scenario, composition.lead_s)
+    authorisation = composition.targets.authorisation
+    return {
+        "scenario": {
+            "name": scenario.name,
+            "title": scenario.title,
+            "question": scenario.question,
+            "folded": json.loads(scenario.to_json()),
+        },
+        "hash": scenario.hash,
+        "seed": scenario.seed,
+        "devices": scenario.devices,
+        "staff": scenario.staff,
+        "compression": scenario.day.compression,
+        "lead_s": composition.lead_s,
+        "day_start_s": scenario.day.start_s,
+        "end_s": composition.end_s,
+        "engines": engines,
+        "command": shlex.join(["fleetrush", *arguments]),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": _processor()},
+        "targets": {name: {"url": urls.get(name, ""), "basis": basis} for name, basis in composition.basis.items()},
+        "authorisation": None if authorisation is None else authorisation.model_dump(mode="json", by_alias=True),
+        "steps": list(STEPS),
+        "reasons": list(REASONS),
+        "journeys": list(JOURNEY_NAMES),
+        "triggers": list(TRIGGERS),
+        "actions": [{"action": act.action, "act": act.name, "due": act.due} for act in composition.acts],
+        "planned": {"edges_s": edges_s.tolist(), "counts": counts.tolist()},
+        "untrusted": [],
+        "partial": True,
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        return platform.processor()

@@ -1,0 +1,180 @@
+"""Starts what stands in for services that nobody named: the broker and the embedded backend, as children.
+
+It picks no scenario and sends no load; settings come in, addresses come out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import tempfile
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from scenarios.schema import Scenario
+from simulator.children import Child, ChildFailed
+from simulator.errors import UserError
+
+BROKERS: Mapping[str, str] = {"embedded": "simulator.backend.broker", "mosquitto": "simulator.backend.mosquitto"}
+STAND_IN = "stand-in"
+OPERATOR_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StandInSettings:
+    """What the embedded backend is told. The secret goes through its standard input.
+
+    `release` is the version that it offers from its first day on, with a payload of `payload_bytes`.
+    """
+
+    domain: str
+    password_secret: bytes
+    password_cost: int
+    update_share: float
+    release: str
+    payload_bytes: int
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> StandInSettings:
+        """For one life: passwords come from a secret made for it, the release is newer than every device's system."""
+        newest = max(int(model.os_version.partition(".")[0]) for model in scenario.organisation.models)
+        return cls(
+            domain=scenario.organisation.domain,
+            password_secret=secrets.token_bytes(32),
+            password_cost=scenario.backend.password_cost,
+            update_share=scenario.updates.offered_share,
+            release=f"{newest + 100}.1.0",
+            payload_bytes=scenario.updates.payload_bytes,
+        )
+
+
+class StandIns:
+    """A context: inside it the stand-ins run, and after it they are gone.
+
+    Attributes:
+        urls: base URLs of what was started: management, identity, idp, updates, operator, push.
+
+    Args:
+        wanted: "stand-in" by service; a broker is started for push, one backend for all others.
+        broker: a row of BROKERS.
+        push_url: the push service that the backend publishes to when it is not ours.
+        data: where the backend keeps its database; a folder that is removed afterwards when None.
+    Raises:
+        UserError: the broker asked for is not installed.
+        ChildFailed: one did not start.
+    """
+
+    def __init__(
+        self,
+        settings: StandInSettings,
+        *,
+        wanted: Mapping[str, str],
+        broker: str = "embedded",
+        push_url: str = "",
+        data: Path | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wanted = wanted
+        self._broker = broker
+        self._push_url = push_url
+        self._data = data
+        self._health: Callable[[dict[str, Any]], None] = lambda row: None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._told: dict[str, Any] = {}
+        self.children: list[Child] = []
+        self.urls: dict[str, str] = {}
+
+    def __enter__(self) -> StandIns:
+        try:
+            if self._wanted.get("push") == STAND_IN:
+                self._push_url = self.urls["push"] = self._start_broker()
+            if any(basis == STAND_IN for name, basis in self._wanted.items() if name != "push"):
+                self._start_backend()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def operator_token(self) -> str:
+        """What the operator API wants; empty without a backend."""
+        return str(self._told.get("operator_token", ""))
+
+    @property
+    def verification_key(self) -> bytes:
+        """The public key (DER) that vouches for the backend's policy keys; empty without a backend."""
+        return base64.b64decode(self._told.get("verification_key", ""))
+
+    def enrollment_token(self) -> str:
+        """An access token with which devices may be enrolled; empty without a backend."""
+        return str(self._operate("enrollment_token", {})["access_token"]) if self._told else ""
+
+    def hear_health(self, health: Callable[[dict[str, Any]], None]) -> None:
+        """From now on that callable takes the backend's row of each second."""
+        self._health = health
+
+    def dead(self) -> list[str]:
+        """Names of the children that are gone."""
+        return [child.name for child in self.children if not child.alive]
+
+    def _start_broker(self) -> str:
+        try:
+            child = Child(f"{self._broker} broker", [BROKERS[self._broker], "--port", "0"])
+        except ChildFailed as failed:
+            if self._broker == "embedded":
+                raise
+            raise UserError(str(failed)) from None
+        self.children.append(child)
+        return str(child.ready["url"])
+
+    def _start_backend(self) -> None:
+        if self._data is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="fleetrush-")
+            self._data = Path(self._folder.name)
+        first = {
+            "domain": self._settings.domain,
+            "password_secret": base64.b64encode(self._settings.password_secret).decode(),
+            "password_cost": self._settings.password_cost,
+            "update_share": self._settings.update_share,
+        }
+        argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
+        child = Child("backend", ["simulator.backend", *argv], first=first, hear=self._heard)
+        self.children.append(child)
+        self._told = child.ready
+        for service in ("management", "identity", "idp", "updates", "operator"):
+            self.urls[service] = child.ready[service]
+        self._operate("publish_release", {"version": self._settings.release, "size": self._settings.payload_bytes})
+
+    def _operate(self, act: str, told: dict[str, Any]) -> dict[str, Any]:
+        """One call of the operator API."""
+        request = urllib.request.Request(
+            f"{self.urls['operator']}/operator/{act}",
+            data=json.dumps(told).encode(),
+            headers={"Authorization": f"Bearer {self.operator_token}", "Content-Type": "application/json"},
+        )
+        # no proxy: what the environment says of proxies is not for a loopback address
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=OPERATOR_TIMEOUT_S) as response:
+            said: dict[str, Any] = json.load(response)
+        return said
+
+    def _heard(self, line: dict[str, Any]) -> None:
+        if "health" in line:
+            self._health(line["health"])
+
+    def _end(self) -> None:
+        # The backend publishes through the broker: it goes first.
+        for child in reversed(self.children):
+            child.end()
+        if self._folder is not None:
+            self._folder.cleanup()
