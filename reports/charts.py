@@ -1,0 +1,219 @@
+"""The charts of the page: from short lists of plain numbers to Vega-Lite specifications, and those to still SVG.
+
+One specification gives both pictures: live in the page, still for print and where scripts do not run. Colours are the
+page's CSS variables, so that either follows its theme. Nothing is summed up here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import altair as alt
+import vl_convert
+
+from reports.series import Row
+
+HEIGHT: Final = 200
+STILL_WIDTH: Final = 520
+STILL_WIDTH_ALONE: Final = 1040
+SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
+FAIL: Final = "var(--fail)"
+_LINE: Final = "var(--line)"
+_MUTED: Final = "var(--muted)"
+_FONT: Final = "system-ui, sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands over a chart; `told` says in words what the picture shows, for whoever does not see it."""
+
+    name: str
+    title: str
+    unit: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One figure. `legend` pairs a label with a CSS colour; `spec` is Vega-Lite, as wide as its container."""
+
+    caption: Caption
+    legend: tuple[tuple[str, str], ...]
+    spec: dict[str, Any]
+
+    def still(self, *, alone: bool) -> str:
+        """The picture as SVG, twice as wide where it stands `alone` in its row."""
+        width = STILL_WIDTH_ALONE if alone else STILL_WIDTH
+        svg: str = vl_convert.vegalite_to_svg({**self.spec, "width": width}, allowed_base_urls=[])
+        return svg
+
+
+@cache
+def runtime() -> str:
+    """The script that draws live charts, with all it needs: nothing is loaded from anywhere."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return script.replace("</script", "<\\/script")
+
+
+def lines(
+    caption: Caption,
+    rows: Sequence[Row],
+    series: Mapping[str, str],
+    *,
+    acts: Sequence[Row] = (),
+    area: bool = False,
+    limit: float | None = None,
+    bad: str = "",
+) -> Chart:
+    """Lines over city time, one for each key of `series` (with its label); a null leaves a gap.
+
+    Args:
+        rows: `t`, `from`, `to` and the keys of `series`.
+        acts: the operator's acts, `t` and `act`, each a dashed rule.
+        area: fill below the first series.
+        limit: a value to draw across.
+        bad: the key that counts what did not end ok: a red foot below each slice that has some.
+    """
+    colours = dict(zip(series, SERIES, strict=False))
+    layers = [_acts(acts)] if acts else []
+    if limit is not None:
+        layers.append(_across(limit))
+    for at, key in enumerate(series):
+        wide = 2.0 if at == 0 else 1.6
+        base = alt.Chart(_data(_known(rows, key))).encode(x=_time(), y=_figure(key))
+        if area and at == 0:
+            layers.append(base.mark_area(color=colours[key], opacity=0.16, interpolate="monotone"))
+        layers.append(base.mark_line(color=colours[key], strokeWidth=wide, interpolate="monotone", strokeCap="round"))
+    legend = [(label, colours[key]) for key, label in series.items()]
+    legend += [("limit", FAIL)] if limit is not None else []
+    if bad and (feet := [row for row in rows if row[bad]]):
+        foot = alt.Chart(_data(feet)).mark_rect(color=FAIL, clip=False)
+        layers.append(foot.encode(x=_time("from"), x2="to:T", y=alt.value(HEIGHT - 5), y2=alt.value(HEIGHT)))
+        legend.append(("some did not end ok", FAIL))
+    layers.append(_hover(rows, series, caption.unit))
+    return Chart(caption, tuple(legend), _finished(layers))
+
+
+def planned_and_actual(caption: Caption, rows: Sequence[Row], acts: Sequence[Row]) -> Chart:
+    """Bars for what started, a line for what was planned."""
+    bars = alt.Chart(_data(rows)).mark_bar(color=SERIES[0], opacity=0.45)
+    layers = [_acts(acts)] if acts else []
+    layers.append(bars.encode(x=_time("from", binned=True), x2="to:T", y=_figure("actual")))
+    line = alt.Chart(_data(rows)).mark_line(color=SERIES[1], strokeWidth=2, interpolate="monotone")
+    layers.append(line.encode(x=_time(), y=_figure("planned")))
+    series = {"actual": "started", "planned": "expected by the plan"}
+    layers.append(_hover(rows, series, caption.unit))
+    return Chart(caption, tuple(zip(series.values(), SERIES, strict=False)), _finished(layers))
+
+
+def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: Sequence[Row]) -> Chart:
+    """Stacked bars, one colour for each kind."""
+    colours = dict(zip(kinds, SERIES, strict=False))
+    bars = alt.Chart(_data(rows)).mark_bar()
+    encoded = bars.encode(
+        x=_time("from", binned=True),
+        x2="to:T",
+        y=_figure("count"),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=list(kinds), range=list(colours.values())), legend=None),
+        tooltip=[
+            _clock(),
+            alt.Tooltip("kind:N", title="step · reason"),
+            alt.Tooltip("count:Q", format=",", title="count"),
+        ],
+    )
+    return Chart(caption, tuple(colours.items()), _finished([*([_acts(acts)] if acts else []), encoded]))
+
+
+def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Chart:
+    """Percentiles of one step, each a dot on its band; limits are ticks on their percentile.
+
+    Args:
+        rows: `percentile`, `value`, `low`, `high` in seconds (null where unknown).
+        limits: `percentile`, `limit` in seconds.
+    """
+    order = [row["percentile"] for row in rows]
+    y = alt.Y("percentile:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelFontSize=13))
+    seconds = alt.Axis(title=None, grid=True, ticks=False, domain=False, tickCount=6, format="~s")
+    x = alt.X("value:Q", axis=seconds, scale=alt.Scale(zero=True, nice=True))
+    tips = [alt.Tooltip(f"{key}:Q", format=".3~f", title=f"{key} (s)") for key in ("value", "low", "high")]
+    bands = alt.Chart(_data(_known(rows, "low", "high"))).mark_bar(
+        height=10, color=SERIES[0], opacity=0.3, cornerRadius=5
+    )
+    layers = [
+        bands.encode(x=alt.X("low:Q"), x2="high:Q", y=y),
+        alt.Chart(_data(_known(rows, "value")))
+        .mark_point(filled=True, size=90, color=SERIES[0], opacity=1)
+        .encode(x=x, y=y, tooltip=tips),
+    ]
+    if limits:
+        ticks = alt.Chart(_data(limits)).mark_tick(color=FAIL, thickness=3, size=26)
+        layers.append(ticks.encode(x=alt.X("limit:Q"), y=y, tooltip=[alt.Tooltip("limit:Q", title="limit (s)")]))
+    legend = (("band within this run", SERIES[0]), *((("objective", FAIL),) if limits else ()))
+    return Chart(caption, legend, _finished(layers, height=34 * len(order)))
+
+
+def _time(field: str = "t", *, binned: bool = False) -> Any:
+    """City time. `binned` makes bars stand upright between two instants."""
+    axis = alt.Axis(format="%H:%M", title=None, grid=False, tickCount=8, labelOverlap=True)
+    return alt.X(
+        f"{field}:T", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined
+    )
+
+
+def _figure(field: str) -> Any:
+    axis = alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
+    return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
+
+
+def _clock() -> Any:
+    return alt.Tooltip("t:T", format="%H:%M:%S", title="city time")
+
+
+def _hover(rows: Sequence[Row], series: Mapping[str, str], unit: str) -> Any:
+    """A column for each slice that shows itself, and its figures, under the pointer."""
+    chosen = alt.selection_point(on="pointerover", clear="pointerout", nearest=False, fields=["t"], empty=False)
+    tips = [alt.Tooltip(f"{key}:Q", format=",.4~r", title=f"{label} ({unit})") for key, label in series.items()]
+    shown = alt.when(chosen).then(alt.value(0.08)).otherwise(alt.value(0))
+    columns = alt.Chart(_data(rows)).mark_rect(color="var(--ink)")
+    return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=[_clock(), *tips]).add_params(chosen)
+
+
+def _acts(acts: Sequence[Row]) -> Any:
+    rules = alt.Chart(_data(acts)).mark_rule(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.5)
+    return rules.encode(x=_time(), tooltip=[_clock(), alt.Tooltip("act:N", title="operator")])
+
+
+def _across(limit: float) -> Any:
+    return alt.Chart(_data([{"limit": limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure("limit"))
+
+
+def _known(rows: Sequence[Row], *keys: str) -> list[Row]:
+    """The rows as a mark of these keys needs them: without its neighbours' figures."""
+    wanted = {"t", "percentile", *keys}
+    return [{key: value for key, value in row.items() if key in wanted} for row in rows]
+
+
+def _data(rows: Sequence[Row]) -> Any:
+    return alt.InlineData(values=list(rows))
+
+
+def _finished(layers: Sequence[Any], height: int = HEIGHT) -> dict[str, Any]:
+    axis = alt.AxisConfig(
+        labelColor=_MUTED,
+        labelFont=_FONT,
+        labelFontSize=12,
+        labelPadding=6,
+        domainColor=_LINE,
+        tickColor=_LINE,
+        gridColor=_LINE,
+    )
+    chart = alt.layer(*layers).properties(
+        width="container", height=height, padding=4, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+    )
+    chart = chart.configure(background="transparent", aria=False, axis=axis, view=alt.ViewConfig(stroke=None))
+    spec: dict[str, Any] = json.loads(chart.to_json(indent=None))
+    return spec

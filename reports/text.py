@@ -1,0 +1,78 @@
+"""The summary as a terminal shows it: plain lines, no colour, at most 100 columns where names allow.
+
+Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import wording
+
+_COLUMNS = ("step", "count", "not ok", "p50", "p95", "p99", "max", "most frequent reason")
+
+
+def text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = "") -> str:
+    """The lines, joined, with a newline at the end.
+
+    Args:
+        run: run.json.
+        summary: summary.json of the same run.
+        page: where the report is; left out if empty.
+    """
+    said = wording.headline(run, summary)
+    parts = [_devices(summary), _steps(summary)]
+    if summary["objectives"]:
+        parts.append(_objectives(summary))
+    trust = [f"note: {note}" for note in summary["harness"]["notes"]]
+    parts.append([f"{said.word}. {said.because}", wording.standing(run, summary), *trust])
+    if page:
+        parts.append([f"report: {page}"])
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _devices(summary: Mapping[str, Any]) -> list[str]:
+    counts = summary["devices"]
+    words = [f"{counts[key]:,} {key.replace('_', ' ')}" for key in counts if key != "planned"]
+    return [f"{counts['planned']:,} devices: {', '.join(words)}"]
+
+
+def _steps(summary: Mapping[str, Any]) -> list[str]:
+    rows: list[tuple[str, ...]] = [_COLUMNS]
+    rows += [
+        (
+            name,
+            f"{row['count']:,}",
+            f"{row['count'] - row['ok']:,}",
+            *(wording.time_of(row, key) for key in ("p50", "p95", "p99", "max")),
+            next(iter(row["reasons"]), ""),
+        )
+        for name, row in summary["steps"].items()
+    ]
+    return _aligned(rows, left=(0, 7))
+
+
+def _objectives(summary: Mapping[str, Any]) -> list[str]:
+    mark = {"pass": "met", "fail": "MISSED", "unknown": "undecided"}
+    rows = [
+        (
+            row["name"],
+            "at most",
+            wording.figure(row["limit"], row["unit"]),
+            wording.measured(row),
+            mark[row["verdict"]],
+            "" if row["verdict"] == "pass" else row["reason"],
+        )
+        for row in summary["objectives"]
+    ]
+    return _aligned(rows, left=(0, 1, 4, 5))
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: tuple[int, ...]) -> list[str]:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    cells = [
+        [cell.ljust(w) if at in left else cell.rjust(w) for at, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        for row in rows
+    ]
+    return ["  ".join(row).rstrip() for row in cells]
