@@ -1,0 +1,298 @@
+"""An online sign-in as a device says it: Google's account endpoints around a SAML provider's pages, then the tokens.
+
+Each function is one exchange and takes what the one before learnt; cookies are the wire's. No clock, no chance, no
+journey: who waits, types or tries again is not decided here. Facts: Chromium google_apis/gaia (gaia_urls.cc,
+fake_gaia.cc, oauth2_access_token_fetcher_impl.cc, oauth_multilogin_result.cc) and gaia_auth_host/authenticator.js.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from simulator.protocols.forms import (
+    LoginForm,
+    NextPage,
+    SamlPost,
+    form_request,
+    page_request,
+    post_request,
+    read_page,
+)
+from simulator.protocols.gaia import (
+    ACCOUNTS_PATH,
+    ANTI_HIJACK,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    CONTINUE_PATH,
+    ENTRY_PATH,
+    MULTILOGIN_PATH,
+    SAML_HEADER,
+    SIGNIN_HEADER,
+    SOURCE,
+    TOKEN_PATH,
+    USERINFO_PATH,
+    json_object,
+    member,
+    read_accounts,
+    read_signin_header,
+)
+from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, settle
+from simulator.protocols.pages import origin_of
+
+LOGIN_SCOPE = "https://www.google.com/accounts/OAuthLogin"
+_SCOPES = "https://www.googleapis.com/auth/"
+MANAGEMENT_SCOPES = (f"{_SCOPES}chromeosdevicemanagement",)
+SYNC_SCOPES = (f"{_SCOPES}chromesync", f"{_SCOPES}userinfo.email", f"{_SCOPES}userinfo.profile")
+
+_FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in, where the browser is sent next (absolute), and the code for the tokens ("" if not given yet)."""
+
+    email: str
+    gaia_id: str
+    continue_url: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the code was exchanged for. `access_token` is good for LOGIN_SCOPE, for `expires_in_s` seconds."""
+
+    access_token: str
+    refresh_token: str
+    id_token: str
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token for some scopes, good for `expires_in_s` seconds (Chrome uses nine tenths of them)."""
+
+    token: str
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """The account that an access token belongs to."""
+
+    gaia_id: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebCookie:
+    """A cookie for the user's own jar: multilogin gives them in its body, not as Set-Cookie."""
+
+    name: str
+    value: str
+    host: str
+    path: str
+
+
+def password_of(secret: bytes, user: str) -> str:
+    """The password of a user of the fleet: 16 URL-safe characters that whoever holds the secret can tell."""
+    return urlsafe_b64encode(hmac.digest(secret, user.encode(), "sha256"))[:16].decode()
+
+
+def entry(base_url: str, domain: str, *, language: str = "ja") -> Exchange[str]:
+    """Open the sign-in of a domain with a SAML provider, as LoginAuthenticationBehavior = 1 does.
+
+    Args:
+        base_url: of the identity target, no slash at the end.
+        domain: that the device is enrolled in.
+        language: of the page, a BCP 47 tag.
+    Returns: the provider's URL to go to, absolute.
+    Raises when read: Refused http_status (400 for a domain without a provider); Broken missing_part, bad_redirect.
+    """
+    after = {"hl": language, "scope": LOGIN_SCOPE, "client_id": CLIENT_ID, "access_type": "offline"}
+    query = {"domain": domain, "continue": f"{base_url}{CONTINUE_PATH}?{urlencode(after)}"}
+    request = Request("GET", f"{base_url}{ENTRY_PATH}?{urlencode(query)}")
+
+    def read(response: Response) -> str:
+        location = _location(response)
+        _expect_saml(response, "start")
+        return location
+
+    return Exchange("identity.entry", request, read)
+
+
+def login_page(url: str) -> Exchange[NextPage]:
+    """Get the provider's first page. Raises when read: as forms.read_page."""
+    return Exchange("identity.login_page", page_request(url), read_page)
+
+
+def submit(form: LoginForm, user: str, password: str) -> Exchange[NextPage]:
+    """Fill in a provider's form and submit it; a page in between that asks for nothing is submitted as it is.
+
+    Returns: the next form (to be submitted in turn) or the SAML post.
+    Raises when read: as forms.read_page; a wrong password is Refused login_page_again.
+    """
+    step = "identity.login" if form.password_field else "identity.login_page"
+    values = {form.user_field: user, form.password_field: password}
+    return Exchange(step, form_request(form, values), lambda response: read_page(response, form))
+
+
+def assertion(base_url: str, post: SamlPost) -> Exchange[SignedIn]:
+    """Carry the assertion to the consumer service.
+
+    Raises when read: Refused http_status when it is not accepted; Broken missing_part, bad_redirect, or bad_value when
+    the answer is not from the identity target: Chrome heeds the sign-in header from there alone.
+    """
+
+    def read(response: Response) -> SignedIn:
+        location = _location(response)
+        if origin_of(response.url or post.action) != origin_of(base_url):
+            raise Broken("bad_value", f"signed in at {origin_of(post.action)}, not at {origin_of(base_url)}")
+        _expect_saml(response, "end")
+        email, gaia_id = read_signin_header(response.header(SIGNIN_HEADER))
+        return SignedIn(email, gaia_id, location, _cookie(response, "oauth_code"))
+
+    return Exchange("identity.assertion", post_request(post), read)
+
+
+def continue_page(signed_in: SignedIn) -> Exchange[SignedIn]:
+    """Go where the consumer service sends the browser. Raises when read: Broken missing_part without a code by now."""
+
+    def read(response: Response) -> SignedIn:
+        settle(response)
+        code = _cookie(response, "oauth_code") or signed_in.code
+        if not code:
+            raise Broken("missing_part", "no oauth_code cookie", status=response.status)
+        return replace(signed_in, code=code)
+
+    return Exchange("identity.continue", page_request(signed_in.continue_url), read)
+
+
+def token(base_url: str, code: str, *, device_id: str) -> Exchange[Tokens]:
+    """Exchange the code for tokens. Raises when read: as access_token."""
+    fields = {"scope": LOGIN_SCOPE, "grant_type": "authorization_code", "client_id": CLIENT_ID}
+    fields |= {"client_secret": CLIENT_SECRET, "code": code, "device_id": device_id, "device_type": "chrome"}
+
+    def read(response: Response) -> Tokens:
+        said = _token_answer(response)
+        return Tokens(
+            member(said, "access_token", str),
+            member(said, "refresh_token", str),
+            member(said, "id_token", str),
+            member(said, "expires_in", int),
+        )
+
+    return Exchange("identity.token", _post(f"{base_url}{TOKEN_PATH}", fields), read)
+
+
+def access_token(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Exchange[AccessToken]:
+    """Get an access token for a set of scopes.
+
+    Raises when read: Refused invalid_grant when the user must sign in again, Refused http_status with the error's name
+        for any other no; Broken http_status, undecodable, missing_part.
+    """
+    fields = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"}
+    fields |= {"refresh_token": refresh_token, "scope": " ".join(scopes)}
+
+    def read(response: Response) -> AccessToken:
+        said = _token_answer(response)
+        return AccessToken(member(said, "access_token", str), member(said, "expires_in", int))
+
+    return Exchange("identity.access_token", _post(f"{base_url}{TOKEN_PATH}", fields), read)
+
+
+def userinfo(base_url: str, access_token: str) -> Exchange[UserInfo]:
+    """Ask whose token it is; the token needs userinfo.email. Raises when read: Refused, Broken as access_token."""
+
+    def read(response: Response) -> UserInfo:
+        said = json_object(settle(response))
+        return UserInfo(member(said, "id", str), member(said, "email", str))
+
+    headers = (("Authorization", f"Bearer {access_token}"),)
+    return Exchange("identity.userinfo", Request("GET", f"{base_url}{USERINFO_PATH}", headers), read)
+
+
+def multilogin(base_url: str, access_token: str, gaia_id: str) -> Exchange[tuple[WebCookie, ...]]:
+    """Mint the cookies of the user's web session; the token needs LOGIN_SCOPE.
+
+    Raises when read: Refused invalid_grant for INVALID_TOKENS, Refused http_status for any other status than OK;
+        Broken undecodable, missing_part.
+    """
+    url = f"{base_url}{MULTILOGIN_PATH}?{urlencode({'source': SOURCE, 'reuseCookies': '0'})}"
+    headers = (("Authorization", f"MultiBearer {access_token}:{gaia_id}"), *_FORM)
+
+    def read(response: Response) -> tuple[WebCookie, ...]:
+        if response.status != 403:  # INVALID_TOKENS comes with a 403 and says so in its body
+            settle(response)
+        said = json_object(response, after=ANTI_HIJACK)
+        if (status := member(said, "status", str)) != "OK":
+            reason = "invalid_grant" if status == "INVALID_TOKENS" else "http_status"
+            raise Refused(reason, f"multilogin said {status[:40]}", status=response.status)
+        return tuple(_web_cookie(cookie) for cookie in member(said, "cookies", list))
+
+    return Exchange("identity.multilogin", Request("POST", url, headers, b" "), read)
+
+
+def accounts(base_url: str) -> Exchange[tuple[str, ...]]:
+    """List the addresses that the web session's cookies are signed in with. Raises when read: Refused, Broken."""
+    url = f"{base_url}{ACCOUNTS_PATH}?{urlencode({'gpsia': '1', 'source': SOURCE, 'json': 'standard'})}"
+    headers = (("Origin", "https://www.google.com"), *_FORM)
+
+    def read(response: Response) -> tuple[str, ...]:
+        return read_accounts(settle(response))
+
+    return Exchange("identity.accounts", Request("POST", url, headers, b" "), read)
+
+
+def _location(response: Response) -> str:
+    """Where an unfollowed redirect leads, absolute."""
+    settle(response, ok=(302, 303, 307))
+    try:
+        url = urljoin(response.url, response.header("location"))
+        good = bool(response.header("location")) and bool(origin_of(url)) and bool(urlsplit(url).hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise Broken("bad_redirect", "no http(s) location to go to", status=response.status)
+    return url
+
+
+def _expect_saml(response: Response, wanted: str) -> None:
+    if response.header(SAML_HEADER).strip().lower() != wanted:
+        raise Broken("missing_part", f"no {SAML_HEADER} header saying {wanted}", status=response.status)
+
+
+def _cookie(response: Response, name: str) -> str:
+    """The value of a cookie that this response sets, "" when it does not."""
+    pairs = (value.partition(";")[0].partition("=") for key, value in response.headers if key == "set-cookie")
+    return next((value.strip() for key, _, value in pairs if key.strip() == name), "")
+
+
+def _post(url: str, fields: dict[str, str]) -> Request:
+    return Request("POST", url, _FORM, urlencode(fields).encode())
+
+
+def _token_answer(response: Response) -> dict[str, Any]:
+    """The object of a token answer; a refusal carries its error's name (RFC 6749 5.2)."""
+    if 400 <= response.status < 500:
+        try:
+            error = member(json_object(response), "error", str)[:60]
+        except Broken:
+            error = ""
+        reason = "invalid_grant" if error == "invalid_grant" else "http_status"
+        raise Refused(reason, f"HTTP {response.status} {error}".rstrip(), status=response.status)
+    return json_object(settle(response))
+
+
+def _web_cookie(cookie: object) -> WebCookie:
+    if not isinstance(cookie, dict):
+        raise Broken("missing_part", "not a cookie")
+    host = cookie.get("host") or cookie.get("domain") or ""
+    name, value, path = member(cookie, "name", str), cookie.get("value"), cookie.get("path")
+    if not (isinstance(host, str) and isinstance(value, str) and isinstance(path, str)):
+        raise Broken("missing_part", "not a cookie")
+    return WebCookie(name, value, host, path)
