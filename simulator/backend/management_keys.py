@@ -1,0 +1,102 @@
+"""The keys of the management service: the policy keys, numbered from 1, and the verification key that vouches for them.
+
+Made once and kept; what a key signs is not known here.
+"""
+
+from __future__ import annotations
+
+from simulator.backend.store import Store
+from simulator.protocols import management_pb2 as pb
+from simulator.protocols.policy import PolicySigner
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS management_keys (
+    version INTEGER PRIMARY KEY,  -- 0 is the verification key
+    private_der BLOB NOT NULL,
+    vouched BLOB NOT NULL         -- PolicyFetchResponse with the key and what vouches for it; empty for version 0
+);
+CREATE TABLE IF NOT EXISTS management_key_changes (
+    before INTEGER NOT NULL,
+    after INTEGER NOT NULL,
+    signature_type INTEGER NOT NULL,
+    signature BLOB NOT NULL,      -- of the key after, by the key before
+    PRIMARY KEY (before, after, signature_type)
+) WITHOUT ROWID;
+"""
+
+
+class PolicyKeys:
+    """The keys in use. Their chance is the crypto library's own, so a rehearsal's signatures differ from run to run.
+
+    Args:
+        store: where they are kept. domain: for which a policy key is vouched.
+
+    Attributes:
+        verification_key: public half of the key that vouches, DER.
+        version: of the policy key in use. signer: that key.
+    """
+
+    def __init__(self, store: Store, domain: str) -> None:
+        self._store, self._domain = store, domain
+        store.ensure(SCHEMA)
+        root = store.one("SELECT private_der FROM management_keys WHERE version = 0")
+        if root is None:
+            private = PolicySigner.generate()
+            store.execute("INSERT INTO management_keys VALUES (0, ?, ?)", private, b"")
+        else:
+            private = root["private_der"]
+        self._root = PolicySigner(private)
+        self.verification_key = self._root.public_der
+        newest = store.one("SELECT max(version) AS version FROM management_keys")
+        self.version: int = newest["version"] if newest else 0
+        if self.version == 0:
+            self.rotate()
+        else:
+            self.signer = self._signer(self.version)
+
+    def rotate(self) -> int:
+        """Put a new policy key to use. Returns: its version."""
+        private = PolicySigner.generate()
+        signer = PolicySigner(private)
+        version = self.version + 1
+        vouched = self._root.vouch(signer.public_der, self._domain, version).SerializeToString()
+        self._store.execute("INSERT INTO management_keys VALUES (?, ?, ?)", version, private, vouched)
+        self.version, self.signer = version, signer
+        return version
+
+    def news(self, known: int, signature_type: int) -> pb.PolicyFetchResponse | None:
+        """What a client must be told of the key in use: nothing when it knows it, else the key, vouched for, and signed
+        by the key that the client knows.
+
+        Args:
+            known: version of the key that the client has, 0 for none.
+            signature_type: SHA1_RSA or SHA256_RSA.
+        Returns: a PolicyFetchResponse without a policy; None for a version that never was.
+        """
+        if known == self.version:
+            return pb.PolicyFetchResponse()
+        if known and not self._store.one("SELECT 1 FROM management_keys WHERE version = ?", known):
+            return None
+        row = self._store.one("SELECT vouched FROM management_keys WHERE version = ?", self.version)
+        assert row is not None
+        news = pb.PolicyFetchResponse.FromString(row["vouched"])
+        if known:
+            news.new_public_key_signature = self._change(known, signature_type, news.new_public_key)
+        return news
+
+    def _change(self, known: int, signature_type: int, new_key: bytes) -> bytes:
+        change = (known, self.version, signature_type)
+        row = self._store.one(
+            "SELECT signature FROM management_key_changes WHERE before = ? AND after = ? AND signature_type = ?",
+            *change,
+        )
+        if row is not None:
+            return bytes(row["signature"])
+        signature = self._signer(known).sign(new_key, signature_type)
+        self._store.execute("INSERT INTO management_key_changes VALUES (?, ?, ?, ?)", *change, signature)
+        return signature
+
+    def _signer(self, version: int) -> PolicySigner:
+        row = self._store.one("SELECT private_der FROM management_keys WHERE version = ?", version)
+        assert row is not None
+        return PolicySigner(row["private_der"])

@@ -1,0 +1,89 @@
+"""All that a Chromebook asks of its management server, under one name for the journeys.
+
+Only names stand here: what they mean is told where they are defined.
+"""
+
+from simulator.protocols.management_pb2 import (
+    DevicePolicyRequest as PolicyReason,
+)
+from simulator.protocols.management_pb2 import (
+    DeviceRegisterRequest as Register,
+)
+from simulator.protocols.management_pb2 import (
+    DeviceRemoteCommandRequest as CommandReason,
+)
+from simulator.protocols.management_pb2 import (
+    FmRegistrationTokenUploadRequest as PushKind,
+)
+from simulator.protocols.management_pb2 import (
+    RemoteCommand as CommandKind,
+)
+from simulator.protocols.management_pb2 import (
+    RemoteCommandResult as CommandEnd,
+)
+from simulator.protocols.management_policy import (
+    DevicePolicy,
+    Invalidation,
+    UserPolicy,
+    fetch_device_policy,
+    fetch_user_policy,
+    validation_report,
+)
+from simulator.protocols.management_registration import (
+    DeviceState,
+    Machine,
+    Registration,
+    register_device,
+    register_user,
+    state_retrieval,
+    unregister,
+)
+from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status
+from simulator.protocols.management_status import Sample, Status
+from simulator.protocols.management_tasks import (
+    Command,
+    CommandResult,
+    api_authorization,
+    push_token,
+    remote_commands,
+    status_upload,
+)
+from simulator.protocols.policy import Invalid, Trust
+from simulator.protocols.policy_values import DeviceSettings, UserSettings
+
+__all__ = [
+    "CLIENT_STATUS",
+    "Command",
+    "CommandEnd",
+    "CommandKind",
+    "CommandReason",
+    "CommandResult",
+    "DevicePolicy",
+    "DeviceSettings",
+    "DeviceState",
+    "Identity",
+    "Invalid",
+    "Invalidation",
+    "Machine",
+    "PolicyReason",
+    "PushKind",
+    "Register",
+    "Registration",
+    "Sample",
+    "Status",
+    "Trust",
+    "UserPolicy",
+    "UserSettings",
+    "api_authorization",
+    "client_status",
+    "fetch_device_policy",
+    "fetch_user_policy",
+    "push_token",
+    "register_device",
+    "register_user",
+    "remote_commands",
+    "state_retrieval",
+    "status_upload",
+    "unregister",
+    "validation_report",
+]

@@ -1,0 +1,179 @@
+"""Fetching policy, and reporting one that was turned down.
+
+What makes a policy valid is said in policy.py, what it says in policy_values.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from simulator.protocols import management_pb2 as pb
+from simulator.protocols import policy, policy_values
+from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, done, text
+from simulator.protocols.messages import Exchange, Response
+from simulator.protocols.policy import Invalid, Trust
+from simulator.protocols.policy_values import DeviceSettings, UserSettings
+
+PolicyReason = pb.DevicePolicyRequest
+# Chromium cloud_policy_client.cc, kPolicyVerificationKeyHash: which verification key this client has compiled in.
+_VERIFICATION_KEY_HASH = "1:356l7w"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidation:
+    """What made a policy fetch necessary, as the push told it: version in microseconds, the server's own payload."""
+
+    version_us: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePolicy:
+    """A device's policy, checked. `trust` is what the device holds from now on; its `timestamp_ms` says whether a
+    publish has been applied. `disabled` locks the device, with a message for whoever holds it."""
+
+    trust: Trust
+    settings: DeviceSettings
+    disabled: bool
+    disabled_message: str
+    affiliation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserPolicy:
+    """A user's policy, checked. `trust` as in DevicePolicy; the user is affiliated when user and device share an id."""
+
+    trust: Trust
+    settings: UserSettings
+    affiliation_ids: tuple[str, ...]
+
+
+def fetch_device_policy(
+    who: Identity,
+    *,
+    reason: int,
+    trust: Trust,
+    state_keys: Sequence[bytes] = (),
+    invalidation: Invalidation | None = None,
+    critical: bool = False,
+) -> Exchange[DevicePolicy]:
+    """Fetch the device's policy and check it.
+
+    Args:
+        who: the registered device. trust: what it holds.
+        reason: DevicePolicyRequest.Reason; DEVICE_ENROLLMENT asks for the device's policy alone, all others for the
+            login screen's extensions too.
+        state_keys: all that the machine knows, with the first fetch of a run; 32 bytes each.
+        invalidation: the push behind it. critical: part of enrollment.
+    Raises (when read): Refused; Broken; Invalid as in policy.find and policy.check, and bad_value for a payload that
+        cannot be decoded.
+    """
+    asked: tuple[str, ...] = (policy_values.SIGNIN_EXTENSION, policy_values.DEVICE)
+    if reason == PolicyReason.DEVICE_ENROLLMENT:
+        asked = (policy_values.DEVICE,)
+    message = _policy_request(asked, reason, trust, invalidation)
+    if state_keys:
+        message.device_state_key_update_request.server_backed_state_keys.extend(state_keys)
+
+    def read(response: Response) -> DevicePolicy:
+        data, after = _checked(response, asked, trust)
+        settings = policy_values.device_settings(data.policy_value)
+        if settings is None:
+            raise _undecodable_value(data)
+        state = data.device_state
+        return DevicePolicy(
+            after,
+            settings,
+            state.device_mode == pb.DeviceState.DEVICE_MODE_DISABLED,
+            text(state.disabled_state.message),
+            tuple(text(entry) for entry in data.device_affiliation_ids),
+        )
+
+    return ask("management.device_policy", who, "policy", message, read, oauth_token="", critical=critical)
+
+
+def fetch_user_policy(
+    who: Identity,
+    *,
+    reason: int,
+    trust: Trust,
+    device_dm_token: str = "",
+    invalidation: Invalidation | None = None,
+) -> Exchange[UserPolicy]:
+    """Fetch a user's policy and check it; the policies of extensions are asked for, as a real client does.
+
+    Args:
+        who: the registered user. trust: what the user's client holds.
+        reason: DevicePolicyRequest.Reason.
+        device_dm_token: of the device, when the user is affiliated with it.
+        invalidation: the push behind it.
+    Raises (when read): as fetch_device_policy.
+    """
+    asked = (policy_values.EXTENSION, policy_values.USER)
+    message = _policy_request(asked, reason, trust, invalidation)
+    if device_dm_token:
+        message.policy_request.requests[-1].device_dm_token = device_dm_token
+
+    def read(response: Response) -> UserPolicy:
+        data, after = _checked(response, asked, trust)
+        settings = policy_values.user_settings(data.policy_value)
+        if settings is None:
+            raise _undecodable_value(data)
+        return UserPolicy(after, settings, tuple(text(entry) for entry in data.user_affiliation_ids))
+
+    return ask("management.user_policy", who, "policy", message, read, oauth_token="")
+
+
+def _policy_request(
+    asked: tuple[str, ...], reason: int, trust: Trust, invalidation: Invalidation | None
+) -> pb.DeviceManagementRequest:
+    """Chromium cloud_policy_client.cc, CreatePolicyRequest: the last type is Chrome's own policy, and only that says
+    what the client has already and why it asks."""
+    message = pb.DeviceManagementRequest.FromString(_same_for_all(asked, reason, trust.key_version))
+    fetch = message.policy_request.requests[-1]
+    if trust.timestamp_ms:
+        fetch.timestamp = trust.timestamp_ms
+    if invalidation and invalidation.payload:
+        fetch.invalidation_version = invalidation.version_us
+        fetch.invalidation_payload = invalidation.payload
+    return message
+
+
+@lru_cache(maxsize=256)
+def _same_for_all(asked: tuple[str, ...], reason: int, key_version: int) -> bytes:
+    """What the policy requests of thousands of clients have in common, serialized once: decoding is cheaper."""
+    message = pb.DeviceManagementRequest()
+    for policy_type in asked:
+        fetch = message.policy_request.requests.add(
+            policy_type=policy_type,
+            signature_type=policy.SHA256_RSA,
+            verification_key_hash=_VERIFICATION_KEY_HASH,
+            device_info=FORM_FACTOR,
+        )
+        if key_version:
+            fetch.public_key_version = key_version
+    message.policy_request.reason = PolicyReason.Reason.ValueType(reason)
+    return message.SerializeToString()
+
+
+def _checked(response: Response, asked: tuple[str, ...], trust: Trust) -> tuple[pb.PolicyData, Trust]:
+    blob, data = policy.find(answer(response, "policy_response").policy_response.responses, asked)
+    return data, policy.check(blob, data, trust)
+
+
+def _undecodable_value(data: pb.PolicyData) -> Invalid:
+    token = data.policy_token if isinstance(data.policy_token, str) else ""
+    return Invalid("bad_value", "policy_value", policy_type=data.policy_type, policy_token=token)
+
+
+def validation_report(who: Identity, fault: Invalid) -> Exchange[None]:
+    """Report a policy that was turned down while it was to be stored; only one that has a policy token is reported."""
+    message = pb.DeviceManagementRequest()
+    report = message.policy_validation_report_request
+    report.policy_type, report.policy_token = fault.policy_type, fault.policy_token
+    report.validation_result_type = fault.result_type
+    report.action = pb.PolicyValidationReportRequest.STORE
+    read = done("policy_validation_report_response")
+    return ask("management.validation_report", who, "policy_validation_report", message, read)

@@ -1,0 +1,284 @@
+"""The device side of an online sign-in: what is asked, byte for byte, and how answers are read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.protocols.forms import LoginForm, SamlPost
+from simulator.protocols.gaia import gaia_id_of, read_accounts, read_signin_header, signin_header, write_accounts
+from simulator.protocols.identity import (
+    MANAGEMENT_SCOPES,
+    AccessToken,
+    SignedIn,
+    Tokens,
+    UserInfo,
+    WebCookie,
+    access_token,
+    accounts,
+    assertion,
+    continue_page,
+    entry,
+    login_page,
+    multilogin,
+    password_of,
+    submit,
+    token,
+    userinfo,
+)
+from simulator.protocols.messages import Broken, Exchange, Refused, Response, Trouble
+
+BASE = "http://127.0.0.1:9001"
+POST = SamlPost(f"{BASE}/SSO", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
+SIGNED_IN = SignedIn("taro@city.example", "101", f"{BASE}/next", "")
+FORM = LoginForm(f"{BASE}/in", "POST", (("u", ""), ("p", "")), "u", "p", "utf-8", BASE, False, False, 1)
+
+
+def trouble(refused: Callable[[], object]) -> Trouble:
+    with pytest.raises((Refused, Broken)) as caught:
+        refused()
+    return caught.value
+
+
+def test_password_of() -> None:
+    """The first 16 characters of URL-safe base64 of HMAC-SHA256 (by HMAC's definition, RFC 2104)."""
+    secret, user = b"key", b"The quick brown fox jumps over the lazy dog"
+    # A published example: HMAC_SHA256("key", "The quick brown fox jumps over the lazy dog").
+    mac = bytes.fromhex("f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
+    assert hmac.new(secret, user, hashlib.sha256).digest() == mac
+    assert password_of(secret, user.decode()) == base64.b64encode(mac, b"-_")[:16].decode() == "97yD9DBThCSxMpjm"
+
+
+def test_gaia_id() -> None:
+    """A 1 and twenty digits, always the same ones: the first 8 bytes of SHA-256("abc") are ba7816bf8f01cfea."""
+    assert gaia_id_of("abc") == f"1{0xBA7816BF8F01CFEA:020d}"
+    assert len(gaia_id_of("abc")) == 21
+
+
+def test_entry() -> None:
+    """The sign-in of a domain is opened with its continue URL escaped once more (sign-in by SAML_INTERSTITIAL)."""
+    exchange = entry(BASE, "city.example")
+    assert exchange.step == "identity.entry"
+    assert (exchange.request.method, exchange.request.redirects) == ("GET", 0)
+    assert exchange.request.url == (
+        f"{BASE}/samlredirect?domain=city.example&continue=http%3A%2F%2F127.0.0.1%3A9001%2Fprogrammatic_auth_chromeos"
+        "%3Fhl%3Dja%26scope%3Dhttps%253A%252F%252Fwww.google.com%252Faccounts%252FOAuthLogin"
+        "%26client_id%3D77185425430.apps.googleusercontent.com%26access_type%3Doffline"
+    )
+    headers = (("location", "/idp?SAMLRequest=x"), ("google-accounts-saml", "Start"))
+    for status in (302, 307):
+        assert exchange.read(Response(status, headers, url=exchange.request.url)) == f"{BASE}/idp?SAMLRequest=x"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "reason"),
+    [
+        (400, (), "http_status"),
+        (200, (), "http_status"),
+        (302, (("location", "https://idp/"),), "missing_part"),
+        (302, (("location", "https://idp/"), ("google-accounts-saml", "End")), "missing_part"),
+        (302, (("google-accounts-saml", "Start"),), "bad_redirect"),
+        (302, (("location", "javascript:1"), ("google-accounts-saml", "Start")), "bad_redirect"),
+        (302, (("location", "http://["), ("google-accounts-saml", "Start")), "bad_redirect"),
+    ],
+)
+def test_entry_troubles(status: int, headers: tuple[tuple[str, str], ...], reason: str) -> None:
+    """No redirect, no header or no place to go: each by its reason."""
+    assert trouble(lambda: entry(BASE, "d").read(Response(status, headers, url=BASE))).reason == reason
+
+
+def test_assertion() -> None:
+    """The post goes to the form's action; who signed in, where to go and the code come back."""
+    exchange = assertion(BASE, POST)
+    assert exchange.step == "identity.assertion"
+    assert exchange.request.body == b"SAMLResponse=PFI%2B&RelayState=r"
+    headers = (
+        ("location", f"{BASE}/next"),
+        ("google-accounts-saml", "End"),
+        ("google-accounts-signin", 'email="Taro@City.example", obfuscatedid="101", sessionindex=0'),
+        ("set-cookie", "SID=s; Path=/"),
+        ("set-cookie", "oauth_code=c0de; Path=/; HttpOnly; SameSite=None; Secure"),
+    )
+    signed_in = exchange.read(Response(302, headers, url=f"{BASE}/SSO"))
+    assert signed_in == SignedIn("taro@city.example", "101", f"{BASE}/next", "c0de")
+    unended = tuple(header for header in headers if header[1] != "End")
+    assert trouble(lambda: exchange.read(Response(302, unended, url=f"{BASE}/SSO"))).reason == "missing_part"
+    elsewhere = Response(302, headers, url="http://127.0.0.1:9002/SSO")
+    assert trouble(lambda: exchange.read(elsewhere)).reason == "bad_value"
+    assert trouble(lambda: exchange.read(Response(403, (), b"no", f"{BASE}/SSO"))).reason == "http_status"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", 'email="a@b"', 'email="a@b", obfuscatedid="1"', 'email="", obfuscatedid="1", sessionindex=0', "email, =, ="],
+)
+def test_signin_header_with_a_part_missing(value: str) -> None:
+    """E-mail, id and session index have to be there."""
+    assert trouble(lambda: read_signin_header(value)).reason == "missing_part"
+
+
+def test_signin_header() -> None:
+    """FakeGaia's very text, and back."""
+    assert signin_header("a@b.c", "7") == 'email="a@b.c", obfuscatedid="7", sessionindex=0'
+    assert read_signin_header('sessionindex=0,obfuscatedid="7" , email="A@b.c"') == ("a@b.c", "7")
+
+
+def test_continue_page() -> None:
+    """The code is the newest that was set; without any there is nothing to go on with."""
+    exchange = continue_page(SIGNED_IN)
+    assert (exchange.step, exchange.request.url) == ("identity.continue", f"{BASE}/next")
+    assert exchange.read(Response(200, (("set-cookie", "oauth_code=new; Path=/"),))).code == "new"
+    assert trouble(lambda: exchange.read(Response(200))).reason == "missing_part"
+
+
+def test_token() -> None:
+    """The authorization code grant with its fields in order (oauth2 v4 token)."""
+    exchange = token(BASE, "c/1", device_id="d 1")
+    assert (exchange.step, exchange.request.url) == ("identity.token", f"{BASE}/oauth2/v4/token")
+    assert exchange.request.body == (
+        b"scope=https%3A%2F%2Fwww.google.com%2Faccounts%2FOAuthLogin&grant_type=authorization_code"
+        b"&client_id=77185425430.apps.googleusercontent.com&client_secret=fleetrush&code=c%2F1"
+        b"&device_id=d+1&device_type=chrome"
+    )
+    said = b'{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":3600,"token_type":"Bearer"}'
+    assert exchange.read(Response(200, (), said)) == Tokens("a", "r", "i", 3600)
+
+
+def test_access_token() -> None:
+    """The refresh grant for a set of scopes."""
+    exchange = access_token(BASE, "r", MANAGEMENT_SCOPES)
+    assert exchange.step == "identity.access_token"
+    assert exchange.request.body.endswith(
+        b"&grant_type=refresh_token&refresh_token=r"
+        b"&scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fchromeosdevicemanagement"
+    )
+    assert exchange.read(Response(200, (), b'{"access_token":"a","expires_in":10}')) == AccessToken("a", 10)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome", "reason"),
+    [
+        (400, b'{"error":"invalid_grant"}', "refused", "invalid_grant"),
+        (400, b'{"error":"invalid_scope"}', "refused", "http_status"),
+        (403, b"not json", "refused", "http_status"),
+        (429, b'{"error":"rate_limit_exceeded"}', "refused", "http_status"),
+        (503, b"", "refused", "http_status"),
+        (500, b'{"error":"internal_failure"}', "failed", "http_status"),
+        (200, b"{", "failed", "undecodable"),
+        (200, b"[" * 100_000, "failed", "undecodable"),
+        (200, b"[]", "failed", "missing_part"),
+        (200, b'{"access_token":"","expires_in":1}', "failed", "missing_part"),
+        (200, b'{"access_token":"a","expires_in":"1"}', "failed", "missing_part"),
+    ],
+)
+def test_token_errors(status: int, body: bytes, outcome: str, reason: str) -> None:
+    """invalid_grant alone means: sign in again; everything else keeps its status."""
+    caught = trouble(lambda: access_token(BASE, "r", MANAGEMENT_SCOPES).read(Response(status, (), body)))
+    assert (caught.outcome, caught.reason) == (outcome, reason)
+    assert reason != "http_status" or caught.status == status
+
+
+def test_userinfo() -> None:
+    """A bearer token in, the account out."""
+    exchange = userinfo(BASE, "a")
+    assert exchange.request.header("Authorization") == "Bearer a"
+    body = b'{"id":"101","email":"a@b","verified_email":true}'
+    assert exchange.read(Response(200, (), body)) == UserInfo("101", "a@b")
+
+
+def test_multilogin() -> None:
+    """One space as the body, MultiBearer, and cookies out of JSON behind its prefix."""
+    exchange = multilogin(BASE, "a", "101")
+    assert exchange.request.url == f"{BASE}/oauth/multilogin?source=ChromiumBrowser&reuseCookies=0"
+    assert exchange.request.header("Authorization") == "MultiBearer a:101"
+    assert exchange.request.body == b" "
+    cookies = (
+        b'[{"name":"SID","value":"1","domain":".g.example","path":"/"},{"name":"X","value":"","host":"h","path":"/"}]'
+    )
+    body = b')]}\'\n{"status":"OK","cookies":' + cookies + b"}"
+    assert exchange.read(Response(200, (), body)) == (
+        WebCookie("SID", "1", ".g.example", "/"),
+        WebCookie("X", "", "h", "/"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (403, b')]}\'\n{"status":"INVALID_TOKENS"}', "invalid_grant"),
+        (200, b')]}\'\n{"status":"RETRY"}', "http_status"),
+        (403, b"<html>", "undecodable"),
+        (200, b'{"status":"OK"}', "missing_part"),
+        (200, b'{"status":"OK","cookies":[1]}', "missing_part"),
+        (200, b'{"status":"OK","cookies":[{"name":"a"}]}', "missing_part"),
+        (503, b"", "http_status"),
+    ],
+)
+def test_multilogin_troubles(status: int, body: bytes, reason: str) -> None:
+    """Refusals are in the body, whatever the status line says."""
+    assert trouble(lambda: multilogin(BASE, "a", "1").read(Response(status, (), body))).reason == reason
+
+
+def test_accounts() -> None:
+    """The list as Chromium's own test server gives it; ours has the same shape."""
+    exchange = accounts(BASE)
+    assert exchange.request.url == f"{BASE}/ListAccounts?gpsia=1&source=ChromiumBrowser&json=standard"
+    assert exchange.request.header("Origin") == "https://www.google.com"
+    body = b'["gaia.l.a.r",[["gaia.l.a",1,"Name","a@b.c","photo",1,1,0,0,1,"28",11,12,13,0]]]'
+    assert exchange.read(Response(200, (), body)) == ("a@b.c",)
+    row = json.loads(write_accounts(["a@b.c"]))[1][0]
+    assert row == ["gaia.l.a", 1, "a", "a@b.c", "", 1, 1, 0, 0, 1, gaia_id_of("a@b.c"), 11, 12, 13, 0]
+    assert read_accounts(Response(200, (), b'["gaia.l.a.r",[]]')) == ()
+
+
+EXCHANGES: list[Exchange[object]] = [
+    entry(BASE, "d"),
+    login_page(BASE),
+    submit(FORM, "u", "p"),
+    assertion(BASE, POST),
+    continue_page(SIGNED_IN),
+    token(BASE, "c", device_id="d"),
+    access_token(BASE, "r", MANAGEMENT_SCOPES),
+    userinfo(BASE, "a"),
+    multilogin(BASE, "a", "1"),
+    accounts(BASE),
+]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["OK", "gaia.l.a.r", "gaia.l.a", "x", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(
+                ["access_token", "refresh_token", "id_token", "expires_in", "status", "cookies", "error", "name", "id"]
+            ),
+            inner,
+        )
+    ),
+)
+HEADERS = st.tuples(
+    st.sampled_from(["location", "set-cookie", "google-accounts-saml", "google-accounts-signin", "content-type"]),
+    st.text() | st.sampled_from(["start", "End", "/x", "http://[", 'email="a", obfuscatedid="b", sessionindex=0']),
+)
+
+
+@given(
+    exchange=st.sampled_from(EXCHANGES),
+    status=st.sampled_from([200, 302, 307, 400, 401, 403, 429, 500, 503, 204, 0]),
+    headers=st.lists(HEADERS, max_size=5).map(tuple),
+    body=st.binary() | VALUES.map(lambda value: json.dumps(value).encode()),
+    url=st.sampled_from([f"{BASE}/x", "", "http://[", "https://other.example/"]),
+)
+def test_arbitrary_answers(
+    exchange: Exchange[object], status: int, headers: tuple[tuple[str, str], ...], body: bytes, url: str
+) -> None:
+    """Whatever an answer is, each exchange reads it or ends Refused or Broken."""
+    with suppress(Refused, Broken):
+        exchange.read(Response(status, headers, body, url))
