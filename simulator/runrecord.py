@@ -32,7 +32,7 @@ def run_record(
         arguments: of the command line, to run it again.
     """
     scenario = composition.scenario
-    edges_s, counts = planned_curve(scenario, composition.lead_s)
+    edges_s, counts = planned_curve(scenario, composition.lead_s, width_s=1.0)
     authorisation = composition.targets.authorisation
     return {
         "scenario": {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from simulator.device import Traveller
+from simulator.device import Stopped, Traveller
 from simulator.protocols import management
-from simulator.protocols.management import Command, CommandEnd, CommandReason, CommandResult
+from simulator.protocols.management import Command, CommandEnd, CommandReason, CommandResult, Invalid
 
 STEPS = ("management.remote_commands",)
 
 # A device that has nothing more to tell asks no more; a server that always sends another command must end somewhere.
 _ROUNDS = 10
+# What a client answers about orders that it cannot attribute to a command (remote_commands_service.cc).
+_NO_COMMAND = -1
 
 
 async def play(traveller: Traveller) -> None:
@@ -18,21 +20,34 @@ async def play(traveller: Traveller) -> None:
 
 
 async def fetch(traveller: Traveller, reason: int) -> None:
-    """Fetch, and as long as commands come send back how they ended; the answer to that may bring more."""
-    device = traveller.device
+    """Fetch, and as long as commands come send back how they ended; the answer to that may bring more.
+
+    Raises: Stopped; where the orders themselves were not to be believed, after the server was told so.
+    """
     results: tuple[CommandResult, ...] = ()
     for _ in range(_ROUNDS):
-        assert device.identity is not None
-        assert device.trust is not None
-        commands = await traveller.ask(
-            management.remote_commands(
-                device.identity, reason=reason, trust=device.trust, last_id=device.last_command_id, results=results
-            )
-        )
+        try:
+            commands = await _ask(traveller, reason, results)
+        except Stopped as stopped:
+            if isinstance(stopped.trouble, Invalid) and not results:
+                ignored = CommandResult(CommandEnd.RESULT_IGNORED, _NO_COMMAND, traveller.utc_ms())
+                await _ask(traveller, CommandReason.REASON_UPLOAD_EXECUTION_RESULTS, (ignored,))
+            raise
         if not commands:
             return
         results = tuple(_obey(traveller, command) for command in commands)
         reason = CommandReason.REASON_UPLOAD_EXECUTION_RESULTS
+
+
+async def _ask(traveller: Traveller, reason: int, results: tuple[CommandResult, ...]) -> tuple[Command, ...]:
+    device = traveller.device
+    assert device.identity is not None
+    assert device.trust is not None
+    return await traveller.ask(
+        management.remote_commands(
+            device.identity, reason=reason, trust=device.trust, last_id=device.last_command_id, results=results
+        )
+    )
 
 
 def _obey(traveller: Traveller, command: Command) -> CommandResult:

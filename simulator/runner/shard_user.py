@@ -7,20 +7,37 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 from locust import User, task
 
 from simulator import pipe
 
-if TYPE_CHECKING:
-    from simulator.runner.conductor import Conductor
-
 ENGINE = [sys.executable, "-P", "-m", "simulator.engine"]
 READ_SIZE = 1 << 16
 END_TIMEOUT_S = 10.0
+
+
+class Shards(Protocol):
+    """Who hands out shards and hears of them: the conductor."""
+
+    def claim(self) -> int | None:
+        """The next shard, once; None when all are taken."""
+
+    def order_line(self, shard: int) -> bytes:
+        """What the engine of that shard is told first."""
+
+    def started(self, shard: int, pid: int, say: Callable[[bytes], None]) -> None:
+        """The engine of that shard runs, and takes lines through `say`."""
+
+    def take(self, shard: int, kind: bytes, payload: bytes) -> None:
+        """One frame of one engine."""
+
+    def ended(self, shard: int, code: int, *, torn: bool) -> None:
+        """The engine of that shard is gone; `torn`: in the middle of a frame."""
 
 
 class ShardUser(User):
@@ -30,7 +47,7 @@ class ShardUser(User):
     def play(self) -> None:
         """Play one shard to its end; then rest, so that Locust does not ask again."""
         environment: Any = self.environment
-        conductor: Conductor = environment.fleetrush
+        conductor: Shards = environment.fleetrush
         shard = conductor.claim()
         if shard is not None:
             play_shard(conductor, shard)
@@ -38,7 +55,7 @@ class ShardUser(User):
             gevent.sleep(3600)
 
 
-def play_shard(conductor: Conductor, shard: int) -> None:
+def play_shard(conductor: Shards, shard: int) -> None:
     """One engine from start to end; whatever ends it, the conductor hears of it."""
     # An engine has a session of its own: the terminal's Ctrl-C is for the run, which ends engines through their input.
     process = subprocess.Popen(ENGINE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
@@ -52,7 +69,7 @@ def play_shard(conductor: Conductor, shard: int) -> None:
         conductor.ended(shard, process.returncode, torn=torn)
 
 
-def _read(process: subprocess.Popen[bytes], conductor: Conductor, shard: int) -> bool:
+def _read(process: subprocess.Popen[bytes], conductor: Shards, shard: int) -> bool:
     """Hand frames on until the engine closes its output. Returns: whether the last one was torn."""
     frames = pipe.Frames()
     stdout: Any = process.stdout
