@@ -1,0 +1,75 @@
+"""What the embedded backend is told when it starts: public addresses, domain, costs; and where chance comes from.
+
+Plain values only: no file, no environment and no clock is read here.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+# n random bytes: os.urandom in the shell, a seeded source in a rehearsal.
+Chance = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """What all services of the backend need to know.
+
+    Attributes:
+        management_url, identity_url, idp_url, updates_url, push_url: public base URLs without a slash at the end;
+            the last one is mqtt://host:port.
+        password_secret: what the users' passwords are derived from; the fleet is told the same.
+        domain: the enrolment domain; users are name@domain.
+        password_cost: iterations of PBKDF2-HMAC-SHA256 per login (2,500 cost about 1 ms).
+        update_share: share of the devices that are offered the newest release, 0 to 1.
+        payload_dir: where update payloads are kept as files; empty: in memory, for a rehearsal.
+    """
+
+    management_url: str
+    identity_url: str
+    idp_url: str
+    updates_url: str
+    push_url: str
+    password_secret: bytes
+    domain: str = "city.example"
+    password_cost: int = 2500
+    update_share: float = 0.1
+    payload_dir: str = ""
+
+
+# How a setting is said in JSON, by the type that it has here.
+_SAID: dict[str, tuple[type | tuple[type, ...], Callable[[Any], object]]] = {
+    "str": (str, str),
+    "bytes": (str, lambda said: b64decode(said, validate=True)),
+    "int": (int, int),
+    "float": ((int, float), float),
+    "bool": (bool, bool),
+}
+
+
+def read_settings(value: Mapping[str, object]) -> BackendSettings:
+    """Settings from JSON; bytes are said as base64.
+
+    Raises: ValueError, one line: which setting is missing, unknown or of another type.
+    """
+    known = {field.name: field for field in fields(BackendSettings)}
+    unknown = sorted(set(value) - set(known))
+    if unknown:
+        raise ValueError(f"no setting is called {', '.join(unknown)}; there are {', '.join(known)}")
+    missing = [name for name, field in known.items() if field.default is MISSING and name not in value]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} must be said")
+    taken: dict[str, Any] = {}
+    for name, said in value.items():
+        kind = str(known[name].type)
+        types, take = _SAID[kind]
+        if not isinstance(said, types) or (isinstance(said, bool) and kind != "bool"):
+            raise ValueError(f"{name} is {said!r}; expected {kind}")
+        try:
+            taken[name] = take(said)
+        except ValueError as fault:
+            raise ValueError(f"{name}: {fault}") from None
+    return BackendSettings(**taken)
