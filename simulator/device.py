@@ -115,6 +115,7 @@ class Device:
         identity, trust, settings: of the device's own registration and policy.
         user_identity, user_trust: of the user's.
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
+        disabled: whether its policy says that nobody may use it.
         line, online: the push line, and whether the management service was told of it; line_failures in a row.
         pushed: the newest push of each kind that was not acted on yet.
         booted: the run second of the last boot.
@@ -135,6 +136,7 @@ class Device:
     user_trust: Trust | None = None
     affiliation_ids: tuple[str, ...] = ()
     affiliated: bool = False
+    disabled: bool = False
     line: PushLine | None = None
     online: bool = False
     line_failures: int = 0

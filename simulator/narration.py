@@ -19,7 +19,8 @@ from simulator.protocols.messages import Exchange, Response, Trouble
 
 HIDDEN = "(hidden)"
 _SECRET = re.compile(
-    r"token|secret|passw|pwd|code|cookie|assertion|saml|relaystate|session|signature|key|^fields$|^value$", re.IGNORECASE
+    r"token|secret|passw|pwd|code|cookie|assertion|saml|relaystate|session|signature|key|^fields$|^value$",
+    re.IGNORECASE,
 )
 _VALUE_LENGTH = 60
 _BODY_LENGTH = 4000

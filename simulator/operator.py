@@ -60,6 +60,7 @@ def _read(response: Response) -> dict[str, Any]:
 ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
     "publish_policy": _post("publish_policy"),
     "queue_command": _post("queue_command"),
+    "lock_device": _post("lock_device"),
     "publish_release": _post("publish_release"),
     "rotate_key": _post("rotate_key"),
     "inject_fault": _post("inject_fault"),
@@ -77,6 +78,9 @@ def acts_of(scenario: Scenario, lead: float) -> tuple[Act, ...]:
 
 # Acts after which every online device owes to have the policy applied.
 PUBLISHES = frozenset({"publish_policy"})
+
+# The operator's own row in the record (reports.record.OPERATOR).
+OPERATOR_ROW = 2**32 - 1
 
 _PAYLOAD = "fleetrush-act-"
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reports.record import OPERATOR
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
 from simulator.agenda import Start
 from simulator.device import Plan, Publish
 from simulator.fleet import device_facts, make_fleet
+from simulator.journeys.operate import first_after, start_of
 from simulator.operator import PUBLISHES, OperatorLogin, acts_of
 from simulator.timetable import journeys_of, make_timetable, run_second
 
@@ -105,5 +105,6 @@ class Order:
         for due, device, journey in timetable.tolist():
             yield Start(due, device, names[journey], "planned")
         if self.shard == 0:
-            for act in acts_of(scenario, self.lead_s):
-                yield Start(act.due, OPERATOR, "operate", "planned", act.action)
+            first = first_after(acts_of(scenario, self.lead_s), None)
+            if first is not None:
+                yield start_of(first)

@@ -1,6 +1,6 @@
 """Plays one shard: takes due starts from the agenda, lets each device travel, one task a running journey.
 
-It works on any asyncio loop and any Clock, so real time and virtual time play the same code. No socket, no pipe, no file.
+It works on any asyncio loop and any Clock, so real time and virtual time play the same code. No socket, no file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from simulator.device import APPLIED, Device, Publish, Stopped, Traveller, Wire,
 from simulator.journeys import JOURNEYS
 from simulator.journeys.hearing import on_line_lost, on_push
 from simulator.protocols.messages import Push, Trouble, Unknown
-
 
 # What a device owes to something that happened before the end.
 _CONSEQUENCES = frozenset({"follows", "push"})
@@ -81,7 +80,7 @@ class Player:
 
     def _arm(self) -> None:
         """Wake when the next start or publish is due."""
-        if self._stopping:
+        if self._stopping or self.failure is not None:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -98,7 +97,7 @@ class Player:
         now = self.world.clock.now()
         while self._publishes and self._publishes[0].due <= now:
             self._published(self._publishes.pop(0))
-        while self.failure is None and (start := self.world.agenda.pop(now)) is not None:
+        while (start := self.world.agenda.pop(now)) is not None:
             if not self._closed or start.trigger in _CONSEQUENCES:
                 self._due(start)
         self._arm()

@@ -69,10 +69,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "simulator.backend.mosquitto": ("simulator.backend.broker",),
     "simulator.order": (
         "scenarios",
-        "reports",
         "simulator.agenda",
         "simulator.device",
         "simulator.fleet",
+        "simulator.journeys",
         "simulator.operator",
         "simulator.timetable",
     ),

@@ -11,7 +11,7 @@ from simulator import timers
 from simulator.device import Stopped, Traveller
 from simulator.journeys import obey, policies, reconnect
 from simulator.protocols.management import CommandReason, PolicyReason
-from simulator.protocols.messages import Skipped
+from simulator.protocols.messages import Refused, Skipped
 
 STEPS = ("management.device_policy", "management.remote_commands", *reconnect.STEPS)
 MAYBE = ("management.validation_report",)
@@ -40,4 +40,6 @@ async def play(traveller: Traveller) -> None:
         traveller.skip(reconnect.STEPS)
         reconnect.plan_again(traveller)
     policies.plan_refresh(traveller, refused)
+    if device.disabled:
+        raise Stopped("management.device_policy", Refused("not_entitled", "the server has this device disabled"))
     traveller.later("sign_in", 0, trigger="follows")

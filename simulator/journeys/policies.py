@@ -72,6 +72,7 @@ async def fetch_device(
         await _report(traveller, device.identity, stopped)
         raise
     device.trust, device.settings, device.affiliation_ids = policy.trust, policy.settings, policy.affiliation_ids
+    device.disabled = policy.disabled
     traveller.applied(policy.trust.timestamp_ms)
 
 

@@ -1,0 +1,250 @@
+"""HTTP for many devices: a pool shared by an engine, and one line a device with its own connections and cookies.
+
+Everything a server can do wrong ends as a Trouble. Nothing is logged, and no detail of a Trouble carries a path, a
+query or a header: they hold codes and tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+
+from simulator.protocols.messages import Broken, Request, Response, Sink, Trouble
+from simulator.wire.address import Origin, follow, locate
+from simulator.wire.connection import Answer, Limits
+from simulator.wire.cookies import CookieJar
+from simulator.wire.guard import Guard
+from simulator.wire.lane import Lane
+from simulator.wire.opener import Opener
+from simulator.wire.tls import TlsSettings
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# What speaks of a body goes with it (Fetch standard, "request-body-header name").
+_OF_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
+_OF_ORIGIN = frozenset({"authorization"})
+
+
+class HttpPool:
+    """What the devices of one engine share. Make it inside the running loop.
+
+    Args:
+        guard: asked at every connect.
+        user_agent: for requests that bring no User-Agent.
+        idle_s: an unused connection is closed after this.
+        connect_timeout_s: for one connect, TLS handshake included; a request's own timeout may be shorter.
+        tls: "host:port" -> how the certificate of that target is checked; by the system's authorities otherwise.
+        hosts: name -> "address:port" to connect to instead of asking a resolver (the guard is asked about it too).
+        limits: what a server may make us hold.
+        secure_cookies_over_http: see CookieJar.
+    Raises: OSError when a CA file cannot be read, ValueError for `hosts` that are not addresses.
+    """
+
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        user_agent: str,
+        idle_s: float = 5.0,
+        connect_timeout_s: float = 10.0,
+        tls: Mapping[str, TlsSettings] | None = None,
+        hosts: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        secure_cookies_over_http: bool = True,
+    ) -> None:
+        self.user_agent = user_agent
+        self.idle_s = idle_s
+        self.secure_cookies_over_http = secure_cookies_over_http
+        self.opener = Opener(
+            guard=guard,
+            connect_timeout_s=connect_timeout_s,
+            tls=tls or {},
+            hosts=hosts or {},
+            limits=limits or Limits(),
+        )
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are open now, idle ones included."""
+        return len(self.opener.connections)
+
+    def device(self, *, proxy: str = "") -> HttpLine:
+        """A line for one device.
+
+        Args:
+            proxy: an http:// URL of the proxy all its requests go through, or "".
+        Raises: ValueError for a proxy that is none.
+        """
+        if not proxy:
+            return HttpLine(self, None)
+        origin, _ = locate(proxy)
+        if origin.scheme != "http":
+            raise ValueError(f"proxy: {proxy!r}; expected an http:// URL")
+        return HttpLine(self, origin)
+
+    async def close(self) -> None:
+        """Close every connection of every device; exchanges under way end as unknown."""
+        await self.opener.close()
+
+
+class HttpLine:
+    """One device's HTTP: its connections, cookies and TLS sessions. It costs next to nothing while it rests."""
+
+    __slots__ = ("_cookies", "_lanes", "_pool", "_proxy")
+
+    def __init__(self, pool: HttpPool, proxy: Origin | None) -> None:
+        self._pool = pool
+        self._proxy = proxy
+        self._cookies: CookieJar | None = None
+        self._lanes: dict[Origin, Lane] | None = None
+
+    async def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Response:
+        """Send a request, follow up to `request.redirects` redirects, return the answer, whatever its status.
+
+        A request on a reused connection that the server closed before any byte of an answer is sent once more on
+        another, POST too, as browsers do (Chromium HttpNetworkTransaction::ShouldResendRequest): the server closed an
+        idle connection just then and has most likely never seen the request. A failure it would be in no browser.
+
+        Args:
+            timeout_s: for everything: connect, redirects and the last byte.
+            sink: takes a 2xx answer's body, of any length, instead of `Response.body`.
+        Raises: Skipped (the guard), Broken, Unknown, Exhausted.
+        """
+        deadline = time.monotonic() + timeout_s
+        method, url, headers, body = request.method, request.url, request.headers, request.body
+        redirects = request.redirects
+        bytes_in = bytes_out = 0
+        while True:
+            origin, target = _place(url)
+            head = self._head(method, origin, target, headers, body)
+            answer, sent = await self._exchange(
+                origin, head, body, head_only=method == "HEAD", sink=sink, deadline=deadline
+            )
+            bytes_in += answer.bytes_in
+            bytes_out += sent
+            status, told = answer.status, answer.headers
+            self._learn(origin, target, told)
+            location = _location(told) if request.redirects and status in _REDIRECTS else ""
+            if not location:
+                return Response(status, told, answer.body, url, bytes_in, bytes_out)
+            if not redirects:
+                raise Broken("too_many_redirects", f"more than {request.redirects}", status=status)
+            redirects -= 1
+            url = _followed(url, location, status)
+            if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
+                method, body = "GET", b""
+                headers = _without(headers, _OF_BODY)
+            if _place(url)[0] != origin:
+                # Another origin does not get what was meant for this one (Fetch standard, "HTTP-redirect fetch").
+                headers = _without(headers, _OF_ORIGIN)
+
+    def close(self) -> None:
+        """Close its connections; exchanges under way end as unknown. It can be used again."""
+        if self._lanes is not None:
+            for lane in tuple(self._lanes.values()):
+                lane.close()
+
+    def forget_cookies(self) -> None:
+        """As when the user's session ends."""
+        self._cookies = None
+
+    async def _exchange(
+        self, origin: Origin, head: bytes, body: bytes, *, head_only: bool, sink: Sink | None, deadline: float
+    ) -> tuple[Answer, int]:
+        """One request and its answer, and how many bytes were sent for it."""
+        sent = 0
+        while True:
+            lane = self._lane(origin)
+            lane.enter()
+            try:
+                connection, reused = await lane.acquire(deadline)
+                again = sent > 0
+                sent += len(head) + len(body)
+                try:
+                    answer = await connection.exchange(head, body, head_only=head_only, sink=sink, deadline=deadline)
+                except Trouble:
+                    if again or not reused or not connection.untouched:
+                        raise
+                    # The others have likely been closed too.
+                    lane.close_idle()
+                except BaseException:
+                    connection.abort()
+                    raise
+                else:
+                    lane.release(connection)
+                    return answer, sent
+            finally:
+                lane.leave()
+
+    def _lane(self, origin: Origin) -> Lane:
+        if self._lanes is None:
+            self._lanes = {}
+        lane = self._lanes.get(origin)
+        if lane is None:
+            lane = self._lanes[origin] = Lane(self._pool.opener, origin, self._proxy, self._pool.idle_s, self._forget)
+        return lane
+
+    def _forget(self, origin: Origin) -> None:
+        if self._lanes is not None:
+            self._lanes.pop(origin, None)
+            self._lanes = self._lanes or None
+
+    def _head(
+        self, method: str, origin: Origin, target: str, headers: tuple[tuple[str, str], ...], body: bytes
+    ) -> bytes:
+        """A request's head, in the order of Chromium: Host, Connection, Content-Length, its own, Cookie."""
+        asked = target if self._proxy is None or origin.scheme == "https" else f"http://{origin.authority}{target}"
+        lines = [f"{method} {asked} HTTP/1.1", f"Host: {_authority(origin)}", "Connection: keep-alive"]
+        if body or method in _WITH_BODY:
+            lines.append(f"Content-Length: {len(body)}")
+        if not any(len(name) == 10 and name.lower() == "user-agent" for name, _ in headers):
+            lines.append(f"User-Agent: {self._pool.user_agent}")
+        lines += [f"{name}: {value}" for name, value in headers]
+        if self._cookies is not None:
+            cookie = self._cookies.header(origin.host, target, https=origin.scheme == "https", now=time.time())
+            if cookie:
+                lines.append(f"Cookie: {cookie}")
+        lines.append("\r\n")
+        head = "\r\n".join(lines)
+        # A value learnt from a server (a token, say) must not become a header of its own, or a second request.
+        if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+            raise Broken("bad_value", "a line break within a request header")
+        try:
+            return head.encode("latin-1")
+        except UnicodeEncodeError:
+            raise Broken("bad_value", "a request header with a character that HTTP cannot carry") from None
+
+    def _learn(self, origin: Origin, target: str, told: tuple[tuple[str, str], ...]) -> None:
+        lines = [value for name, value in told if name == "set-cookie"]
+        if lines:
+            if self._cookies is None:
+                self._cookies = CookieJar(secure_over_http=self._pool.secure_cookies_over_http)
+            self._cookies.store(origin.host, target, https=origin.scheme == "https", lines=lines, now=time.time())
+
+
+@lru_cache(maxsize=1024)
+def _authority(origin: Origin) -> str:
+    return origin.authority
+
+
+def _place(url: str) -> tuple[Origin, str]:
+    try:
+        return locate(url)
+    except ValueError:
+        raise Broken("bad_value", "a URL that is not http or https, or has no host and port to reach") from None
+
+
+def _without(headers: tuple[tuple[str, str], ...], names: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in headers if pair[0].lower() not in names)
+
+
+def _location(told: tuple[tuple[str, str], ...]) -> str:
+    return next((value for name, value in told if name == "location"), "")
+
+
+def _followed(url: str, location: str, status: int) -> str:
+    try:
+        return follow(url, location)
+    except ValueError:
+        raise Broken("bad_redirect", "not http or https, or no host and port to reach", status=status) from None
