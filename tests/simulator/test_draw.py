@@ -43,7 +43,7 @@ def test_a_column_equals_its_rows(seed: int, rows: list[int], what: str, n: int)
 
 
 def test_draws_are_even_and_unrelated() -> None:
-    """100,000 rows fill 100 classes evenly (chi-square below 148.2, its 99.9 % point at 99 degrees), n and n+1 apart."""
+    """100,000 rows fill 100 classes evenly (chi-square below 148.2, the 99.9 % point), n and n+1 apart."""
     rows = np.arange(100_000)
     first, second = draws(7, rows, "typing", 1), draws(7, rows, "typing", 2)
     for values in (first, second, draws(8, rows, "typing", 1), draws(7, rows, "arrival", 1)):

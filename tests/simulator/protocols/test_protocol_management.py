@@ -360,8 +360,14 @@ def test_a_status_report_says_what_it_was_given() -> None:
     assert block(1, "15886.44.0") + block(2, "Google_Voema.13672.224.0") in body
     quiet = replace(
         STATUS,
-        wifi=False, user_email="", samples=(), active_to_ms=STATUS.active_from_ms,
-        update_status=0, update_version="", update_checked_ms=0, booted_ms=0,
+        wifi=False,
+        user_email="",
+        samples=(),
+        active_to_ms=STATUS.active_from_ms,
+        update_status=0,
+        update_version="",
+        update_checked_ms=0,
+        booted_ms=0,
     )
     told = pb.DeviceManagementRequest.FromString(m.status_upload(WHO, quiet).request.body)
     assert not told.HasField("session_status_report_request")

@@ -4,7 +4,7 @@ import contextlib
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -114,6 +114,7 @@ def test_another_version_of_mqtt_is_told_apart_from_garbage(head: str) -> None:
         feed(bytes((0x10, len(body))) + body)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(CASES)), st.data())
 def test_where_the_stream_is_cut_changes_nothing(cases: list[tuple[str, Packet]], data: st.DataObject) -> None:
     """TCP keeps no boundaries."""
@@ -123,6 +124,7 @@ def test_where_the_stream_is_cut_changes_nothing(cases: list[tuple[str, Packet]]
     assert feed(*parts) == [packet for _, packet in cases]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary()))
 def test_whatever_bytes_come_only_malformed_is_raised(parts: list[bytes]) -> None:
     """Anyone can connect."""
@@ -130,6 +132,7 @@ def test_whatever_bytes_come_only_malformed_is_raised(parts: list[bytes]) -> Non
         feed(*parts)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CASES), st.data())
 def test_a_packet_with_a_changed_byte_is_read_or_malformed(case: tuple[str, Packet], data: st.DataObject) -> None:
     """Near misses find what pure noise does not."""
@@ -142,6 +145,7 @@ def test_a_packet_with_a_changed_byte_is_read_or_malformed(case: tuple[str, Pack
 TOPICS = st.text(st.characters(exclude_characters="\0+#", exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(TOPICS, st.binary(max_size=700), st.booleans(), st.integers(0, 65535))
 def test_a_written_publish_is_read_back(topic: str, payload: bytes, retain: bool, packet_id: int) -> None:
     """Identifier 0 stands for QoS 0."""

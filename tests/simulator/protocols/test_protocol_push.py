@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.protocols import push
@@ -54,6 +54,7 @@ def test_a_push_that_is_no_news_is_broken_with_its_reason(payload: bytes, reason
     assert caught.value.reason == reason
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.integers(0, 10**18 - 1))
 def test_what_was_told_is_what_is_read(kind: str, payload: str, issued_ms: int) -> None:
     """Both directions agree for whatever strings."""
@@ -61,6 +62,7 @@ def test_what_was_told_is_what_is_read(kind: str, payload: str, issued_ms: int) 
     assert push.read(push.notify("token", news)) == news
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_whatever_bytes_come_only_broken_is_raised(payload: bytes) -> None:
     """A push service can send anything."""
