@@ -183,7 +183,7 @@ class Traveller:
         able: when the device was free to begin, in run seconds.
     """
 
-    __slots__ = ("_able", "_due", "_trigger", "asked", "began", "device", "start", "world")
+    __slots__ = ("_able", "_due", "_facts", "_trigger", "asked", "began", "device", "start", "world")
 
     def __init__(self, world: World, device: Device, start: Start, able: float) -> None:
         self.world = world
@@ -193,6 +193,7 @@ class Traveller:
         self.asked: set[str] = set()
         self._due = start.due
         self._able = able
+        self._facts: DeviceFacts | None = None
         self._trigger = start.trigger
 
     @property
@@ -202,8 +203,10 @@ class Traveller:
 
     @property
     def facts(self) -> DeviceFacts:
-        """Who the device and its person are."""
-        return self.world.plan.facts(self.device.row)
+        """Who the device and its person are; made once a journey, since thousands of devices at rest need none."""
+        if self._facts is None:
+            self._facts = self.world.plan.facts(self.device.row)
+        return self._facts
 
     def utc_ms(self) -> int:
         """Unix milliseconds now, for what protocols write into messages."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TICK_S = 0.02
+TICK_S = 0.05
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

@@ -24,6 +24,7 @@ import uvloop
 
 from simulator.protocols import mqtt
 
+HOST = "127.0.0.1"
 # A packet longer than this closes its connection; so does a peer that leaves this much unread.
 MAX_PACKET_BYTES = 256 * 1024
 MAX_UNREAD_BYTES = 1024 * 1024
@@ -48,7 +49,8 @@ class Broker:
         if not name:
             if not connect.clean_session:
                 return mqtt.BAD_CLIENT_ID
-            name = f"nameless-{next(self._nameless)}"
+            # No client can send a name with U+0000.
+            name = f"\0{next(self._nameless)}"
         before = self._clients.get(name)
         if before is not None:
             before.drop()
@@ -226,15 +228,15 @@ def when_told(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def serve(host: str, port: int) -> None:
+async def serve(port: int) -> None:
     """Serve until told to end. Raises: OSError when the port cannot be had."""
     loop = asyncio.get_running_loop()
     broker = Broker()
-    server = await loop.create_server(lambda: Peer(broker, loop), host, port, backlog=4096)
+    server = await loop.create_server(lambda: Peer(broker, loop), HOST, port, backlog=4096)
     end = asyncio.Event()
     when_told(loop, end)
     bound = server.sockets[0].getsockname()[1]
-    print(json.dumps({"url": f"mqtt://{host}:{bound}"}), flush=True)
+    print(json.dumps({"url": f"mqtt://{HOST}:{bound}"}), flush=True)
     while not end.is_set():
         try:
             await asyncio.wait_for(end.wait(), 1.0)
@@ -248,15 +250,14 @@ async def serve(host: str, port: int) -> None:
 def main() -> None:
     """The command line of the broker process."""
     parser = argparse.ArgumentParser(prog="simulator.backend.broker", description="An MQTT 3.1.1 broker in memory.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     args = parser.parse_args()
     allow_descriptors()
     try:
-        uvloop.run(serve(args.host, args.port))
+        uvloop.run(serve(args.port))
     except OSError as error:
         sys.exit(
-            f"broker: cannot listen on {args.host}:{args.port} ({os.strerror(error.errno or 0)}); choose another --port"
+            f"broker: cannot listen on {HOST}:{args.port} ({os.strerror(error.errno or 0)}); choose another --port"
         )
 
 

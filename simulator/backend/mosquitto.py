@@ -7,20 +7,19 @@ on SIGTERM, or when Mosquitto ends by itself. Its configuration is written here;
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import ctypes
 import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
-import tempfile
-from asyncio.subprocess import DEVNULL, PIPE
-from pathlib import Path
+import threading
+from collections.abc import Callable
+from subprocess import DEVNULL, PIPE
 
-from simulator.backend.broker import allow_descriptors, when_told
+from simulator.backend.broker import HOST, allow_descriptors
 
 # mosquitto.conf(5). Of the log only the "running" line and what goes wrong is wanted; standard error is not buffered.
 CONFIG = """\
@@ -43,54 +42,62 @@ class NotStarted(Exception):  # noqa: N818 - told to the user in one line
     """There is no Mosquitto, or it would not run."""
 
 
-async def serve(host: str, port: int) -> None:
+def serve(port: int) -> None:
     """Run Mosquitto until told to end. Raises: NotStarted, also when it ends by itself later."""
-    end = asyncio.Event()
-    when_told(asyncio.get_running_loop(), end)
     program = _find()
-    with tempfile.TemporaryDirectory(prefix="fleetrush-mosquitto-") as folder:
-        port = port or _free_port(host)
-        config = _write(folder, host, port)
-        process = await asyncio.create_subprocess_exec(
-            program, "-c", config, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, preexec_fn=_end_with_parent
-        )
-        told = asyncio.ensure_future(end.wait())
-        running = asyncio.ensure_future(_watch(process, f"mqtt://{host}:{port}"))
-        try:
-            await asyncio.wait((told, running), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            told.cancel()
-            running.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
-        if not end.is_set():
-            running.result()
+    port = port or _free_port()
+    told = threading.Event()
+    config = CONFIG.format(host=HOST, port=port) + (AS_ROOT if os.geteuid() == 0 else "")
+    with subprocess.Popen(
+        # Through a pipe: a file would be left behind by a process that is killed.
+        [program, "-c", "/dev/stdin"],
+        stdin=PIPE,
+        stdout=DEVNULL,
+        stderr=PIPE,
+        text=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has no thread yet
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(config)
+        process.stdin.close()
+
+        def end(*_: object) -> None:
+            # Not SIGTERM: Mosquitto forgets one that comes between its "running" line and its main loop
+            # (src/mosquitto.c sets `run` after that line), and here it has nothing to save.
+            told.set()
+            process.kill()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        threading.Thread(target=_when_input_closes, args=(end,), daemon=True).start()
+        last = _watch(process, f"mqtt://{HOST}:{port}")
+    if not told.is_set():
+        raise NotStarted(f"Mosquitto ended: {last}")
 
 
-async def _watch(process: asyncio.subprocess.Process, url: str) -> None:
-    """Say when Mosquitto is ready, then pass on what it says. Raises: NotStarted when it ends."""
+def _watch(process: subprocess.Popen[str], url: str) -> str:
+    """Say when Mosquitto is ready, then pass on what it says. Returns its last words, once it has ended."""
     assert process.stderr is not None
-    ready, last = False, b"it said nothing"
-    async for last in process.stderr:
+    ready, line = False, "it said nothing"
+    for line in process.stderr:
         if ready:
-            sys.stderr.write(last.decode(errors="replace"))
-            sys.stderr.flush()
-        elif last.rstrip().endswith(b" running"):
+            sys.stderr.write(line)
+        elif line.rstrip().endswith(" running"):
             ready = True
             print(json.dumps({"url": url}), flush=True)
-    raise NotStarted(f"Mosquitto {'ended' if ready else 'did not start'}: {last.decode(errors='replace').strip()}")
+    return line.strip()
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as free:
+def _when_input_closes(end: Callable[[], None]) -> None:
+    # os.read, as a daemon thread must not hold a lock of sys.stdin at exit.
+    while os.read(0, 4096):
+        pass
+    end()
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as free:
         return int(free.getsockname()[1])
-
-
-def _write(folder: str, host: str, port: int) -> str:
-    config = Path(folder, "mosquitto.conf")
-    config.write_text(CONFIG.format(host=host, port=port) + (AS_ROOT if os.geteuid() == 0 else ""))
-    return str(config)
 
 
 def _find() -> str:
@@ -109,12 +116,11 @@ def _end_with_parent() -> None:
 def main() -> None:
     """The command line of the process that owns Mosquitto."""
     parser = argparse.ArgumentParser(prog="simulator.backend.mosquitto", description="A Mosquitto on a free port.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     args = parser.parse_args()
     allow_descriptors()
     try:
-        asyncio.run(serve(args.host, args.port))
+        serve(args.port)
     except NotStarted as problem:
         sys.exit(str(problem))
 

@@ -37,6 +37,9 @@ _CONNACK = {
 _PROTOCOL_ERROR = 130
 _KEEPALIVE_TIMEOUT = 141
 
+# A packet that announces more is not waited for: a server could fill the memory of every device at once.
+_MAX_PACKET_BYTES = 1024 * 1024
+
 _QUIET = logging.getLogger("simulator.wire.mqtt")
 _QUIET.disabled = True
 
@@ -208,6 +211,10 @@ class Line(aiomqtt.Client):
             # What TLS has decrypted already makes no socket readable.
             while getattr(self._client.socket(), "pending", int)() > 0:
                 self._client.loop_read()
+            announced = self._client._in_packet["remaining_length"]
+            if announced > _MAX_PACKET_BYTES:
+                self._client._sock_close()
+                self._end(Broken("body_too_large", f"a packet of {announced} bytes"))
         except Exception as error:  # whatever paho trips over in garbage
             self._client._sock_close()
             self._end(Broken("undecodable", f"{type(error).__name__} in paho-mqtt: {error}"))
