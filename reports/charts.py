@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import altair as alt
 import vl_convert
+from altair.utils.schemapi import debug_mode
 
 from reports.series import Row
 
@@ -50,6 +52,15 @@ class Chart:
         width = STILL_WIDTH_ALONE if alone else STILL_WIDTH
         svg: str = vl_convert.vegalite_to_svg({**self.spec, "width": width}, allowed_base_urls=[])
         return svg
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Inside it charts are made without Altair checking each against the schema, which takes most of the time.
+
+    What a chart is made of does not change from run to run; the tests make every chart with the check on.
+    """
+    checking: AbstractContextManager[None] = debug_mode(False)
+    return checking
 
 
 @cache

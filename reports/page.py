@@ -34,7 +34,8 @@ def page(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None) 
         steps: its samples by step, where the caller has them already.
     """
     of = story(data, steps or Steps(data.run, data.samples), summary)
-    figures = {section: [chart for make in makers for chart in make(of)] for section, makers in FIGURES.items()}
+    with charts.unchecked():
+        figures = {section: [chart for make in makers for chart in make(of)] for section, makers in FIGURES.items()}
     every = [chart for section in figures.values() for chart in section]
     return _template().render(
         run=data.run,

@@ -20,7 +20,6 @@ from typing import Any
 READY_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 10.0
 LAST_WORDS = 20
-# An engine is the instrument, a child is what it is held against: where they share cores, the engine goes first.
 NICENESS = 10
 
 
@@ -39,6 +38,7 @@ class Child:
         argv: arguments of `python -P -m`.
         first: a line for its standard input: what must not be seen in a process list.
         hear: takes every later JSON line.
+        yields: whether the engines go first where cores are scarce.
     Raises:
         ChildFailed: it ended or kept silent instead of getting ready.
     """
@@ -50,6 +50,7 @@ class Child:
         *,
         first: dict[str, Any] | None = None,
         hear: Callable[[dict[str, Any]], None] = lambda line: None,
+        yields: bool = False,
     ) -> None:
         self.name = name
         self.ready: dict[str, Any] = {}
@@ -64,7 +65,8 @@ class Child:
             start_new_session=True,
             text=True,
         )
-        _yield_cores(self._process.pid)
+        if yields:
+            _yield_cores(self._process.pid)
         self._readers = [
             threading.Thread(target=self._read_out, daemon=True),
             threading.Thread(target=self._read_err, daemon=True),

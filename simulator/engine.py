@@ -144,7 +144,7 @@ class Engine:
             agenda.put(start)
         world = World(plan, clock, agenda, tape)
         player = Player(world, lambda row: sockets.wire())
-        # A full collection walks every device and stops the loop for a tenth of a second: only the youngest are looked at.
+        # A full collection walks every device and stops the loop for 100 ms: only the youngest are looked at.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 10_000, 10)

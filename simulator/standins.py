@@ -148,7 +148,9 @@ class StandIns:
             "update_share": self._settings.update_share,
         }
         argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
-        child = Child("backend", ["simulator.backend", *argv], first=first, hear=self._heard)
+        # The engines are the instrument, the backend is what they are held against: where they share cores, it waits.
+        # The broker does little, and would hand its pushes on in bursts.
+        child = Child("backend", ["simulator.backend", *argv], first=first, hear=self._heard, yields=True)
         self.children.append(child)
         self._told = child.ready
         for service in ("management", "identity", "idp", "updates", "operator"):

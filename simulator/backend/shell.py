@@ -40,6 +40,9 @@ BODY_BYTES = 4 * 2**20
 CHUNK_BYTES = 256 * 2**10
 # Longer than any client of ours keeps an idle connection, so that a client closes it and never meets a closed one.
 KEEP_ALIVE_S = 120
+# At most 1,000 pushes a second.
+HANDFUL = 10
+HANDFUL_S = 0.01
 GRACE_S = 5
 BACKLOG = 4096
 _HOST = re.compile(r"[A-Za-z0-9._\-:\[\]]+")
@@ -167,9 +170,17 @@ class Mailbag:
             self.unsent += len(pushes)
 
     async def deliver(self) -> None:
-        """Send what was put and will be, until cancelled."""
+        """Send what was put and will be, until cancelled.
+
+        Many at once go out by the handful: a city's devices are told within a few seconds, as a push service does it,
+        and not in one burst that stops every process on this machine.
+        """
         while True:
-            await self._publish(await self._waiting.get())
+            pushes = await self._waiting.get()
+            for first in range(0, len(pushes), HANDFUL):
+                await self._publish(pushes[first : first + HANDFUL])
+                if len(pushes) > HANDFUL:
+                    await asyncio.sleep(HANDFUL_S)
 
 
 class _Connection(HttpToolsProtocol):

@@ -237,7 +237,7 @@ def test_shipped_scenarios_are_right() -> None:
     scenario = load("morning_peak", known=KNOWN)
     assert (scenario.name, scenario.organisation.name) == ("morning_peak", "maebashi")
     assert (scenario.devices, scenario.staff, scenario.starts("boot")) == (2680, 2600, 2600)
-    assert (scenario.day.start_s, scenario.day.end_s, scenario.day.compression) == (28_500, 33_000, 40)
+    assert (scenario.day.start_s, scenario.day.end_s, scenario.day.compression) == (28_500, 32_760, 30)
 
 
 def test_devices_take_staff_along(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_devices_take_staff_along(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "compression"),
     [
-        (Overrides(), 40),
+        (Overrides(), 30),
         (Overrides(compression=120), 120),
         (Overrides(named_target=True), 1),
         (Overrides(named_target=True, compression=10), 10),
@@ -293,7 +293,7 @@ def test_json_round_trip() -> None:
     again = Scenario.from_json(scenario.to_json())
     assert again == scenario
     assert again.to_json() == scenario.to_json()
-    assert json.loads(scenario.to_json())["day"] == {"start": "07:55", "end": "09:10", "compression": 40.0}
+    assert json.loads(scenario.to_json())["day"] == {"start": "07:55", "end": "09:06", "compression": 30.0}
 
 
 @pytest.mark.parametrize("text", [r'organisation = "\u0000.toml"', "a = " + "[" * 9_999, "a = " + "9" * 9_999])

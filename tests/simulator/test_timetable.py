@@ -59,20 +59,20 @@ EIGHT = 8 * 3600.0
 
 
 def test_the_default_morning() -> None:
-    """2,680 enroll at 100 a second, each in its own turn, then 2,600 lids open; the bytes never change for a seed."""
+    """2,680 enroll at 250 a second, each in its own turn, then 2,600 lids open; the bytes never change for a seed."""
     fleet = make_fleet(PEAK.organisation, PEAK.devices, PEAK.seed)
     timetable = make_timetable(PEAK, fleet)
     assert START.itemsize == 14
     assert journeys_of(PEAK) == ("enroll", "boot")
     enroll, boot = (timetable[timetable["journey"] == number] for number in (0, 1))
     assert (len(enroll), len(boot)) == (2680, 2600)
-    assert (np.floor(enroll["due"] * 100) == enroll["device"]).all()
+    assert (np.floor(enroll["due"] * 250) == enroll["device"]).all()
     lead = lead_s(PEAK, 2680)
-    assert lead == pytest.approx(31.8)
+    assert lead == pytest.approx(2680 / 250 + 3)
     assert boot["due"].min() >= lead
     assert boot["due"].max() <= run_second(PEAK, lead, 8 * 3600 + 55 * 60)
     assert set(boot["device"]) == set(np.flatnonzero(fleet["staff"]))
-    assert sha256(timetable.tobytes()).hexdigest() == "5d2afac92995c97a1ebfccdaf69400ef8f77a869ce5cc78754cfaffec6e7282e"
+    assert sha256(timetable.tobytes()).hexdigest() == "cf3567e1294c392ad802a88e36835bb3deb2e95abe7aa2f341760dd7add3d24a"
 
 
 def test_in_order_of_due_then_device() -> None:
@@ -94,8 +94,8 @@ def test_only_who_is_not_enrolled_enrolls(enrolled: int) -> None:
     enroll = timetable[timetable["journey"] == 0]
     assert set(enroll["device"]) == set(range(enrolled, 2680))
     if enrolled < 2680:
-        assert (2680 - enrolled - 1) / 100 <= enroll["due"].max() < (2680 - enrolled) / 100
-        assert lead_s(PEAK, 2680 - enrolled) == pytest.approx((2680 - enrolled) / 100 + 5)
+        assert (2680 - enrolled - 1) / 250 <= enroll["due"].max() < (2680 - enrolled) / 250
+        assert lead_s(PEAK, 2680 - enrolled) == pytest.approx((2680 - enrolled) / 250 + 3)
     assert lead_s(PEAK, 0) == 0
 
 
@@ -295,8 +295,8 @@ def test_planned_curve_is_what_happens() -> None:
 
 
 def test_peak_rates() -> None:
-    """The default morning peaks at 2.51 times 2,600 lids an hour, 40 times faster; all at once is everybody."""
-    assert peak_rate_per_s(PEAK) == pytest.approx(2.51 * 2600 / 90, rel=0.002)
+    """The default morning peaks at 2.51 times 2,600 lids an hour, 30 times faster; all at once is everybody."""
+    assert peak_rate_per_s(PEAK) == pytest.approx(2.51 * 2600 / 120, rel=0.002)
     assert peak_rate_per_s(scenario_of(500, wave({"shape": "at", "at": "08:00"}))) == 500
     assert peak_rate_per_s(scenario_of(600, wave(EVEN))) == pytest.approx(1)
     assert peak_rate_per_s(PEAK, "update") == 0
