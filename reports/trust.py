@@ -57,9 +57,8 @@ def judge_trust(data: RunData, objectives: Sequence[Objective]) -> Trust:
     Lateness is judged on planned and timer starts, which alone have an instant that we owe them, by what 98 of
     100 keep in the worst window: a stray start or two of a hundred tell nothing, more tell a machine that cannot keep
     up. A window is 5 s, and longer where fewer than 100 starts fell into it, so that no single start decides. The
-    longest loop lag
-    of each second is judged by its median over 5 s: a lone pause shows in lateness already, a lag that stays stretches
-    every answer we stamp.
+    longest loop lag of each second is judged by its median over 5 s: a lone pause shows in lateness already, a lag
+    that stays stretches every answer we stamp.
     """
     limit_ms = lateness_limit_ms(data.run, objectives)
     reasons = [str(reason) for reason in data.run.get("untrusted", ())]

@@ -47,6 +47,9 @@ class Wire(Protocol):
     async def listen(self, login: PushLogin, hear: Callable[[Push], None], lost: Callable[[str], None]) -> PushLine:
         """Connect, log in and subscribe; then `hear` is called for each push, and `lost` once if the line breaks."""
 
+    def forget_cookies(self) -> None:
+        """Clear what servers had the device remember."""
+
     def close(self) -> None:
         """Let go of every connection but the push line."""
 

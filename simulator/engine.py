@@ -115,6 +115,10 @@ class SocketWire:
         """As Wire.listen."""
         return await self._lines.listen(login, hear, lost, timeout_s=PUSH_TIMEOUT_S)
 
+    def forget_cookies(self) -> None:
+        """As Wire.forget_cookies."""
+        self._line.forget_cookies()
+
     def close(self) -> None:
         """As Wire.close."""
         self._line.close()

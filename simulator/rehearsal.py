@@ -153,6 +153,10 @@ class MemoryWire:
         """As Wire.listen; a line in memory never breaks."""
         return self._air.listen(login.topic, hear)
 
+    def forget_cookies(self) -> None:
+        """As Wire.forget_cookies."""
+        self._cookies = CookieJar()
+
     def close(self) -> None:
         """As Wire.close: there is nothing to let go."""
 

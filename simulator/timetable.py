@@ -24,7 +24,7 @@ START = np.dtype([("due", "<f8"), ("device", "<u4"), ("journey", "<u2")])
 
 ENROLL = "enroll"
 # From the last device's turn to enroll to the start of the morning
-LEAD_REST_S = 3.0
+LEAD_REST_S = 1.0
 
 # Half of the window's middle sixth, in standard deviations: solves area(x) = 0.4 * area(6 * x), so 40 % come within
 # that sixth. Over the sixth that is 2.4 times the mean rate, at its very top 2.51 times.

@@ -6,6 +6,7 @@ Facts: Chromium cloud_policy_client.cc, cloud_policy_refresh_scheduler.cc, polic
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from simulator import timers
 from simulator.device import Stopped, Traveller
@@ -25,11 +26,13 @@ _NEXT_DAY = frozenset({400, 403, 413})
 _NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 907})
 
 
+@lru_cache(maxsize=256)
 def agent_of(chrome_version: str) -> str:
     """The `agent` of a Chromebook's browser: product, version, last change (policy facts 1.2)."""
     return f"Google Chrome {chrome_version}(fleetrush)"
 
 
+@lru_cache(maxsize=256)
 def platform_of(board: str, arch: str, hwid: str, os_version: str) -> str:
     """The `platform` of a Chromebook: system and board, processor and hardware class, version (policy facts 1.2)."""
     return f"Linux,CrOS,{board}|{arch},{hwid}|{os_version}"

@@ -40,6 +40,8 @@ async def play(traveller: Traveller) -> None:
     traveller.reached("signed_in")
     await policies.register_user(traveller, management_token)
     traveller.reached("ready")
+    # The login screen's pages have a storage of their own, which is cleared (gaia_auth_host/authenticator.js).
+    traveller.device.wire.forget_cookies()
     await policies.tell_push_token(traveller, user=True)
 
 
