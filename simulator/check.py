@@ -65,7 +65,10 @@ def first_staff(composition: Composition) -> int:
 async def _walk(order: Order, row: int, verbose: bool) -> int:
     clock = RealClock(time.monotonic(), time.time())
     world = World(
-        replace(order.plan(), typing_median_s=TYPING_S, publishes=()), clock, Agenda(), Tape(STEPS, JOURNEY_NAMES)
+        replace(order.plan(order.fleet()), typing_median_s=TYPING_S, publishes=()),
+        clock,
+        Agenda(),
+        Tape(STEPS, JOURNEY_NAMES),
     )
     told: list[Trouble | None] = []
 

@@ -81,19 +81,9 @@ class Child:
             raise ChildFailed(f"{name} did not start: " + (" | ".join(self._words) or "it said nothing"))
 
     @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
-
-    @property
-    def last_words(self) -> str:
-        """The end of what it wrote to its standard error."""
-        return "\n".join(self._words)
 
     def end(self) -> None:
         """Close its standard input and wait; insist if it does not go. Idempotent."""

@@ -16,12 +16,13 @@ from scenarios.targets import SERVICES, Targets, read_targets
 from simulator.errors import UserError
 from simulator.journeys import JOURNEYS, STEPS
 from simulator.operator import ACTIONS, Act, acts_of
+from simulator.standins import STAND_IN
 from simulator.timetable import lead_s, run_second
 
 KNOWN = Known(
     journeys=tuple(name for name, journey in JOURNEYS.items() if journey.plannable), steps=STEPS, actions=tuple(ACTIONS)
 )
-STAND_IN, TARGET = "stand-in", "target"
+TARGET = "target"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ class Engine:
     async def play(self, instructions: asyncio.StreamReader) -> None:
         """Get ready, wait for t0, play to the end, tell how many samples there are."""
         tape = Tape(STEPS, JOURNEY_NAMES)
-        plan, starts = self.order.plan(), list(self.order.starts())
+        fleet = self.order.fleet()
+        plan, starts = self.order.plan(fleet), list(self.order.starts(fleet))
         sockets = Sockets(self.order)
         self._send(pipe.READY)
         t0_line = await instructions.readline()

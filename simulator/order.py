@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
 from simulator.agenda import Start
@@ -72,10 +75,13 @@ class Order:
         """The run second after which nothing starts."""
         return run_second(self.scenario, self.lead_s, self.scenario.day.end_s)
 
-    def plan(self) -> Plan:
+    def fleet(self) -> NDArray[np.void]:
+        """Every device of the scenario, not this shard's only."""
+        return make_fleet(self.scenario.organisation, self.scenario.devices, self.scenario.seed)
+
+    def plan(self, fleet: NDArray[np.void]) -> Plan:
         """What the journeys of this shard may know."""
         scenario = self.scenario
-        fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
         acts = acts_of(scenario, self.lead_s)
         return Plan(
             seed=scenario.seed,
@@ -96,10 +102,9 @@ class Order:
             publishes=tuple(Publish(act.action, act.due) for act in acts if act.name in PUBLISHES),
         )
 
-    def starts(self) -> Iterator[Start]:
+    def starts(self, fleet: NDArray[np.void]) -> Iterator[Start]:
         """All starts of this shard that are known beforehand; the operator's are shard 0's."""
         scenario = self.scenario
-        fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
         names = journeys_of(scenario)
         timetable = make_timetable(scenario, fleet, shard=(self.shard, self.shards))
         for due, device, journey in timetable.tolist():

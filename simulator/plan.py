@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.composition import STAND_IN, Composition, What, compose
+from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
+from simulator.standins import STAND_IN
 from simulator.timetable import journeys_of, make_timetable, peak_rate_per_s
 
 # A device keeps a connection to each origin it spoke to for this long after the last answer: typing and idle time.

@@ -6,7 +6,7 @@ It works on any asyncio loop and any Clock, so real time and virtual time play t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from simulator.agenda import Start
 from simulator.device import APPLIED, Device, Publish, Stopped, Traveller, Wire, World
@@ -177,7 +177,7 @@ class Player:
         now = self.world.clock.now()
         trouble: Trouble = Unknown("run_ended")
         for device in self.devices.values():
-            for (milestone, action), due in _open_in_order(device):
+            for (milestone, action), due in sorted(device.open.items()):
                 self.world.tape.sample(
                     milestone,
                     due=due,
@@ -191,7 +191,3 @@ class Player:
                     action=action,
                 )
             device.open.clear()
-
-
-def _open_in_order(device: Device) -> Iterable[tuple[tuple[str, int], float]]:
-    return sorted(device.open.items())

@@ -227,9 +227,10 @@ async def _rehearse(scenario: Scenario) -> Rehearsed:
         verification_key=core.verification_key,
     )
     tape, agenda, air = Tape(STEPS, JOURNEY_NAMES), Agenda(), Air(core, clock)
-    for start in order.starts():
+    fleet = order.fleet()
+    for start in order.starts(fleet):
         agenda.put(start)
-    player = Player(World(order.plan(), clock, agenda, tape), lambda row: MemoryWire(air))
+    player = Player(World(order.plan(fleet), clock, agenda, tape), lambda row: MemoryWire(air))
     player.begin()
     with suppress(TimeoutError):
         async with asyncio.timeout(order.end_s):
