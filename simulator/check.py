@@ -13,7 +13,7 @@ from simulator import narration
 from simulator.agenda import Agenda, Start
 from simulator.children import ChildFailed
 from simulator.composition import Composition, What, compose
-from simulator.device import Device, Stopped, Traveller, World
+from simulator.device import Device
 from simulator.engine import RealClock, Sockets
 from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
@@ -21,6 +21,7 @@ from simulator.order import Order
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
 from simulator.standins import StandIns, StandInSettings
 from simulator.tape import Tape
+from simulator.traveller import Stopped, Traveller, World
 
 # What one morning of one device is, in order; an update only when one is offered.
 WALK = ("enroll", "boot", "sign_in", "upload_status", "check_update", "update")

@@ -21,13 +21,13 @@ import uvloop
 
 from simulator import pipe
 from simulator.agenda import Agenda
-from simulator.device import World
 from simulator.health import Health
 from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.order import Order
 from simulator.player import Player
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.tape import Tape
+from simulator.traveller import World
 from simulator.wire.guard import Authorisation, Guard
 from simulator.wire.http import HttpLine, HttpPool
 from simulator.wire.mqtt import PushLines

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from simulator.agenda import Start
-from simulator.device import APPLIED, Device, Publish, Stopped, Traveller, Wire, World
+from simulator.device import APPLIED, Device, Publish, Wire
 from simulator.journeys import JOURNEYS
 from simulator.journeys.hearing import on_line_lost, on_push
 from simulator.protocols.messages import Push, Trouble, Unknown
+from simulator.traveller import Stopped, Traveller, World
 
 # What a device owes to something that happened before the end.
 _CONSEQUENCES = frozenset({"follows", "push"})

@@ -23,7 +23,6 @@ from simulator.agenda import Agenda
 from simulator.backend.core import Core
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
-from simulator.device import World
 from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.operator import OperatorLogin
 from simulator.order import Order
@@ -32,6 +31,7 @@ from simulator.protocols.messages import Broken, Push, PushLine, PushLogin, Requ
 from simulator.standins import StandInSettings
 from simulator.tape import Tape
 from simulator.timetable import lead_s
+from simulator.traveller import World
 from simulator.wire.cookies import CookieJar
 
 # Where the services are: names that resolve nowhere, since nothing is resolved.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from simulator.device import APPLIED, Traveller
+from simulator.device import APPLIED
 from simulator.journeys import (
     apply_push,
     boot,
@@ -22,6 +22,7 @@ from simulator.journeys import (
     update,
     upload_status,
 )
+from simulator.traveller import Traveller
 
 
 @dataclass(frozen=True, slots=True)

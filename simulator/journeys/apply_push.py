@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from simulator.device import Stopped, Traveller
 from simulator.journeys import policies
 from simulator.protocols import push
 from simulator.protocols.management import Invalidation, PolicyReason
 from simulator.protocols.push import News
+from simulator.traveller import Stopped, Traveller
 
 # Which of the two policies depends on the push.
 STEPS: tuple[str, ...] = ()

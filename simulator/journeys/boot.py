@@ -8,10 +8,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from simulator import timers
-from simulator.device import Stopped, Traveller
 from simulator.journeys import obey, policies, reconnect
 from simulator.protocols.management import CommandReason, PolicyReason
 from simulator.protocols.messages import Refused, Skipped
+from simulator.traveller import Stopped, Traveller
 
 STEPS = ("management.device_policy", "management.remote_commands", *reconnect.STEPS)
 MAYBE = ("management.validation_report",)

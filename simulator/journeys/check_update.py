@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from simulator import timers
-from simulator.device import Stopped, Traveller
 from simulator.protocols import updates
 from simulator.protocols.updates import Offer, UpdateClient
+from simulator.traveller import Stopped, Traveller
 
 STEPS = ("updates.check",)
 MAYBE = ("updates.event",)

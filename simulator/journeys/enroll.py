@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.device import Stopped, Traveller
 from simulator.journeys import policies
 from simulator.protocols import management
 from simulator.protocols.management import Machine, PolicyReason, Trust
 from simulator.protocols.messages import Refused
+from simulator.traveller import Stopped, Traveller
 
 STEPS = (
     "management.state_retrieval",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from simulator import timers
 from simulator.agenda import Start
-from simulator.device import Device, World
+from simulator.device import Device
 from simulator.draw import draw
 from simulator.journeys import reconnect
 from simulator.operator import action_of
 from simulator.protocols import push
 from simulator.protocols.messages import Push, Trouble
+from simulator.traveller import World
 
 _POLICY = frozenset({push.DEVICE_POLICY, push.USER_POLICY})
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.device import Stopped, Traveller
 from simulator.protocols import management
 from simulator.protocols.management import Command, CommandEnd, CommandReason, CommandResult, Invalid
+from simulator.traveller import Stopped, Traveller
 
 STEPS = ("management.remote_commands",)
 

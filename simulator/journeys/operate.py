@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.agenda import Start
-from simulator.device import Traveller
 from simulator.operator import ACTIONS, OPERATOR_ROW, Act
+from simulator.traveller import Traveller
 
 STEPS = tuple(f"operator.{name}" for name in ACTIONS)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from simulator import timers
-from simulator.device import Stopped, Traveller
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, Invalidation, PolicyReason, PushKind, Trust
+from simulator.traveller import Stopped, Traveller
 
 FETCHED = ("management.device_policy",)
 MAYBE = ("management.user_policy", "management.validation_report")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.device import PUSH_CONNECT, Stopped, Traveller
 from simulator.journeys import policies
 from simulator.protocols.messages import PushLogin
 from simulator.protocols.push import topic_of
+from simulator.traveller import PUSH_CONNECT, Stopped, Traveller
 
 STEPS = (PUSH_CONNECT, "management.push_token")
 

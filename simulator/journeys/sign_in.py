@@ -8,10 +8,10 @@ from __future__ import annotations
 from math import exp
 from statistics import NormalDist
 
-from simulator.device import Traveller
 from simulator.journeys import policies
 from simulator.protocols import identity
 from simulator.protocols.forms import LoginForm, SamlPost
+from simulator.traveller import Traveller
 
 STEPS = (
     "identity.entry",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.device import Stopped, Traveller
 from simulator.journeys import policies
 from simulator.protocols.management import PolicyReason
+from simulator.traveller import Stopped, Traveller
 
 STEPS = policies.FETCHED
 MAYBE = policies.MAYBE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.device import Stopped, Traveller
 from simulator.journeys.check_update import report
 from simulator.protocols import updates
+from simulator.traveller import Stopped, Traveller
 
 STEPS = ("updates.event", "updates.payload")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 from simulator import timers
-from simulator.device import Traveller
 from simulator.protocols import management
 from simulator.protocols.management import Sample, Status
+from simulator.traveller import Traveller
 
 STEPS = ("management.status_upload",)
 

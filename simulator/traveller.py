@@ -1,0 +1,278 @@
+"""One device on one journey: how it asks, waits, and puts later starts on the agenda.
+
+Every stamp and every sample of a device is made here. Nothing here opens a socket, sleeps or knows a message: wire and
+clock are handed in, exchanges come from the protocols, and the order of a journey's steps is told in journeys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from simulator.agenda import Agenda, Start
+from simulator.device import APPLIED, Clock, Device, Plan
+from simulator.draw import bits, draw
+from simulator.fleet import DeviceFacts
+from simulator.protocols.messages import (
+    Exchange,
+    Push,
+    PushLogin,
+    Request,
+    Response,
+    Sink,
+    Skipped,
+    Trouble,
+    Unknown,
+)
+from simulator.tape import Tape
+from simulator.timers import SHORTEST_TIMER_S
+
+T = TypeVar("T")
+
+PUSH_CONNECT = "push.connect"
+
+
+class Stopped(Exception):  # noqa: N818 - the end of a journey, not an error of ours
+    """A step did not end ok; it is recorded already."""
+
+    def __init__(self, step: str, trouble: Trouble) -> None:
+        super().__init__(f"{step}: {trouble}")
+        self.step = step
+        self.trouble = trouble
+
+
+class World:
+    """What the travellers of one shard share.
+
+    Args:
+        plan, clock, agenda, tape: as their classes say.
+
+    Attributes:
+        tell: called after every exchange, for a person who watches one device; None for a fleet.
+        heard, line_lost: called for every push of every device, and for a push line that broke.
+    """
+
+    def __init__(self, plan: Plan, clock: Clock, agenda: Agenda, tape: Tape) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.agenda = agenda
+        self.tape = tape
+        self.tell: Callable[[Exchange[Any], Response | None, Any, Trouble | None, float], None] | None = None
+        self.heard: Callable[[Device, Push], None] = lambda device, push: None
+        self.line_lost: Callable[[Device], None] = lambda device: None
+
+
+class Traveller:
+    """One device on one journey. It stamps and records everything itself.
+
+    Args:
+        start: what the agenda gave; the first step is due then.
+        able: when the device was free to begin, in run seconds.
+    """
+
+    __slots__ = ("_able", "_due", "_facts", "_trigger", "asked", "began", "device", "start", "world")
+
+    def __init__(self, world: World, device: Device, start: Start, able: float) -> None:
+        self.world = world
+        self.device = device
+        self.start = start
+        self.began = world.clock.now()
+        self.asked: set[str] = set()
+        self._due = start.due
+        self._able = able
+        self._facts: DeviceFacts | None = None
+        self._trigger = start.trigger
+
+    @property
+    def plan(self) -> Plan:
+        """What every journey of the run may know."""
+        return self.world.plan
+
+    @property
+    def facts(self) -> DeviceFacts:
+        """Who the device and its person are; made once a journey, since thousands of devices at rest need none."""
+        if self._facts is None:
+            self._facts = self.world.plan.facts(self.device.row)
+        return self._facts
+
+    def utc_ms(self) -> int:
+        """Unix milliseconds now, for what protocols write into messages."""
+        return round(self.world.clock.utc() * 1000)
+
+    def draw(self, what: str) -> float:
+        """This device's next number in [0, 1) for that purpose."""
+        self.device.drawn += 1
+        return draw(self.world.plan.seed, self.device.row, what, self.device.drawn)
+
+    def fixed_draw(self, what: str) -> float:
+        """This device's one number in [0, 1) for that purpose, the same whenever it is asked for."""
+        return draw(self.world.plan.seed, self.device.row, what)
+
+    @property
+    def push_token(self) -> str:
+        """The token under which the push service knows this device: 32 hex digits of its own."""
+        seed, row = self.world.plan.seed, self.device.row
+        return f"{bits(seed, row, 'push token', 0):016x}{bits(seed, row, 'push token', 1):016x}"
+
+    def uuid(self, what: str) -> str:
+        """This device's next random UUID (RFC 9562, version 4) for that purpose, in lower case."""
+        self.device.drawn += 1
+        high, low = (bits(self.world.plan.seed, self.device.row, f"{what}/{half}", self.device.drawn) for half in "ab")
+        high = high & ~0xF000 | 0x4000
+        low = low & ~(0b11 << 62) | 0b10 << 62
+        text = f"{high:016x}{low:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    async def ask(self, exchange: Exchange[T], *, timeout_s: float = 30.0, sink: Sink | None = None) -> T:
+        """Send, read, record.
+
+        Returns: what the exchange's reader made of the answer.
+        Raises: Stopped when it did not end ok.
+        """
+        world = self.world
+        self.asked.add(exchange.step)
+        response: Response | None = None
+        sent = world.clock.now()
+        try:
+            response = await self.device.wire.send(exchange.request, timeout_s=timeout_s, sink=sink)
+            answer = exchange.read(response)
+        except Trouble as trouble:
+            self._record(exchange.step, sent, trouble, response, exchange.request.url)
+            if world.tell is not None:
+                world.tell(exchange, response, None, trouble, sent)
+            raise Stopped(exchange.step, trouble) from trouble
+        except BaseException:
+            # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
+            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url)
+            raise
+        self._record(exchange.step, sent, None, response, "")
+        if world.tell is not None:
+            world.tell(exchange, response, answer, None, sent)
+        return answer
+
+    async def listen(self, login: PushLogin) -> None:
+        """Open the push line and keep it on the device, as step `push.connect`.
+
+        Raises: Stopped when it did not end ok.
+        """
+        device, world = self.device, self.world
+        self.asked.add(PUSH_CONNECT)
+        sent = world.clock.now()
+        try:
+            device.line = await device.wire.listen(
+                login, lambda push: world.heard(device, push), lambda reason: world.line_lost(device)
+            )
+        except Trouble as trouble:
+            self._record(PUSH_CONNECT, sent, trouble, None, login.url)
+            self._tell_line(login, trouble, sent)
+            raise Stopped(PUSH_CONNECT, trouble) from trouble
+        except BaseException:
+            self._record(PUSH_CONNECT, sent, Unknown("run_ended"), None, login.url)
+            raise
+        self._record(PUSH_CONNECT, sent, None, None, "")
+        self._tell_line(login, None, sent)
+
+    def _tell_line(self, login: PushLogin, trouble: Trouble | None, sent: float) -> None:
+        if self.world.tell is not None:
+            connect: Exchange[None] = Exchange(PUSH_CONNECT, Request("CONNECT", login.url), lambda response: None)
+            self.world.tell(connect, None, None, trouble, sent)
+
+    async def wait(self, real_s: float) -> None:
+        """Let real time pass (typing, a push's delay): it counts in no step's latency."""
+        self._due += real_s
+        self._able = self._due
+        await self.world.clock.until(self._due)
+
+    def later(self, journey: str, city_s: float, *, since: float | None = None, trigger: str = "timer") -> None:
+        """Put a start of this device on the agenda, `city_s` after now (or after the run second `since`).
+
+        Waits of a minute and more are squeezed by the compression, shorter ones stay real.
+        """
+        base = self.world.clock.now() if since is None else since
+        real_s = city_s / self.world.plan.compression if city_s >= SHORTEST_TIMER_S else city_s
+        self.world.agenda.put(Start(base + real_s, self.device.row, journey, trigger))
+
+    def soon(self, journey: str, real_s: float, *, trigger: str) -> None:
+        """Put a start of this device on the agenda, `real_s` after now, whatever the compression."""
+        self.world.agenda.put(Start(self.world.clock.now() + real_s, self.device.row, journey, trigger))
+
+    def hang_up(self) -> None:
+        """Give the push line up."""
+        if self.device.line is not None:
+            self.device.line.close()
+        self.device.line = None
+        self.device.online = False
+
+    def opens(self, milestone: str, due: float) -> None:
+        """From now on the device owes that milestone, counted from `due`."""
+        self.device.open[milestone, 0] = due
+
+    def reached(self, milestone: str) -> None:
+        """The device got there; recorded if it owed it."""
+        due = self.device.open.pop((milestone, 0), None)
+        if due is not None:
+            self._milestone(milestone, due, self.start.trigger, 0)
+
+    def applied(self, timestamp_ms: int) -> None:
+        """A device policy of that timestamp is in force: close each publish that it contains.
+
+        A device that was online at the publish knows from its push when the change was made and closes with trigger
+        `push`. One that comes later knows only the policy's own timestamp, and closes with trigger `follows`.
+        """
+        device, world = self.device, self.world
+        now = world.clock.now()
+        for publish in world.plan.publishes:
+            if publish.action <= device.applied or publish.due > now:
+                continue
+            made_ms = device.news.pop(publish.action, None)
+            if made_ms is None:
+                made_ms = round((world.clock.utc() - now + publish.due) * 1000)
+            if timestamp_ms >= made_ms:
+                device.applied = publish.action
+                owed = device.open.pop((APPLIED, publish.action), None)
+                trigger = "follows" if owed is None else "push"
+                self._milestone(APPLIED, publish.due, trigger, publish.action)
+
+    def skip(self, steps: Iterable[str]) -> None:
+        """Record those steps as skipped unless they were asked on this journey: an earlier one did not end ok."""
+        now = self.world.clock.now()
+        trouble = Skipped("earlier_step")
+        for step in steps:
+            if step not in self.asked:
+                self.asked.add(step)
+                self._sample(step, due=now, able=now, sent=now, done=now, trigger="follows", trouble=trouble)
+
+    def abandon(self, milestones: Iterable[str], trouble: Trouble) -> None:
+        """The device will not get there: close those that it owes with the trouble that stopped it."""
+        now = self.world.clock.now()
+        for milestone in milestones:
+            due = self.device.open.pop((milestone, 0), None)
+            if due is not None:
+                self._sample(milestone, due=due, able=due, sent=due, done=now, trigger="follows", trouble=trouble)
+
+    def _milestone(self, milestone: str, due: float, trigger: str, action: int) -> None:
+        now = self.world.clock.now()
+        self._sample(milestone, due=due, able=due, sent=due, done=now, trigger=trigger, action=action)
+
+    def _record(self, step: str, sent: float, trouble: Trouble | None, response: Response | None, url: str) -> None:
+        done = self.world.clock.now()
+        self._sample(
+            step,
+            due=self._due,
+            able=self._able,
+            sent=sent,
+            done=done,
+            trigger=self._trigger,
+            trouble=trouble,
+            status=response.status if response is not None else 0,
+            bytes_in=response.bytes_in if response is not None else 0,
+            bytes_out=response.bytes_out if response is not None else 0,
+            action=self.start.action,
+        )
+        if trouble is not None:
+            self.world.tape.example(step, trouble, done=done, device=self.device.row, url=url)
+        self._due = self._able = done
+        self._trigger = "follows"
+
+    def _sample(self, step: str, **fields: Any) -> None:
+        self.world.tape.sample(step, device=self.device.row, journey=self.start.journey, **fields)
