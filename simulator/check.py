@@ -44,7 +44,7 @@ def check(what: What, *, broker: str, verbose: bool) -> int:
                 urls=stand_ins.urls | composition.targets.bases,
                 targets=composition.targets,
                 operator=None,
-                enrollment_token=stand_ins.enrollment_token(),
+                enrollment=stand_ins.enrollment(),
                 password_secret=settings.password_secret,
                 verification_key=stand_ins.verification_key,
             )

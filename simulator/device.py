@@ -58,6 +58,16 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrollmentLogin:
+    """With what devices may be enrolled. Each way to enroll needs one of them; what there is none of is empty.
+
+    `oauth_token` is an access token, of scope chromeosdevicemanagement, of an account that may enroll.
+    """
+
+    oauth_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What every journey of a run may know. URLs are bases without a trailing slash; times in real seconds.
 
@@ -72,7 +82,7 @@ class Plan:
     updates_url: str
     push_url: str
     domain: str
-    enrollment_token: str
+    enrollment: EnrollmentLogin
     password_secret: bytes
     typing_median_s: float
     typing_sigma: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
 from simulator.agenda import Start
-from simulator.device import Plan, Publish
+from simulator.device import EnrollmentLogin, Plan, Publish
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys.operate import first_after, start_of
 from simulator.operator import PUBLISHES, OperatorLogin, acts_of
@@ -37,7 +37,7 @@ class Order:
     urls: dict[str, str]
     targets: Targets
     operator: OperatorLogin | None
-    enrollment_token: str
+    enrollment: EnrollmentLogin
     password_secret: bytes
     verification_key: bytes
 
@@ -51,7 +51,7 @@ class Order:
             "urls": self.urls,
             "targets": self.targets.model_dump_json(by_alias=True),
             "operator": None if self.operator is None else [self.operator.url, self.operator.token],
-            "enrollment_token": self.enrollment_token,
+            "enrollment": asdict(self.enrollment),
             "password_secret": self.password_secret.hex(),
             "verification_key": base64.b64encode(self.verification_key).decode(),
         }
@@ -64,6 +64,7 @@ class Order:
         return cls(
             scenario=Scenario.from_json(told.pop("scenario")),
             targets=Targets.model_validate_json(told.pop("targets")),
+            enrollment=EnrollmentLogin(**told.pop("enrollment")),
             operator=None if operator is None else OperatorLogin(*operator),
             password_secret=bytes.fromhex(told.pop("password_secret")),
             verification_key=base64.b64decode(told.pop("verification_key")),
@@ -91,7 +92,7 @@ class Order:
             updates_url=self.urls["updates"],
             push_url=self.urls["push"],
             domain=scenario.organisation.domain,
-            enrollment_token=self.enrollment_token,
+            enrollment=self.enrollment,
             password_secret=self.password_secret,
             typing_median_s=scenario.people.typing_median_s,
             typing_sigma=scenario.people.typing_sigma,

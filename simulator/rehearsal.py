@@ -23,6 +23,7 @@ from simulator.agenda import Agenda
 from simulator.backend.core import Core
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
+from simulator.device import EnrollmentLogin
 from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.operator import OperatorLogin
 from simulator.order import Order
@@ -222,7 +223,7 @@ async def _rehearse(scenario: Scenario) -> Rehearsed:
         urls={**URLS, "push": PUSH_URL},
         targets=Targets(),
         operator=login,
-        enrollment_token=_operate(core, login, clock, "enrollment_token", {})["access_token"],
+        enrollment=EnrollmentLogin(_operate(core, login, clock, "enrollment_token", {})["access_token"]),
         password_secret=settings.password_secret,
         verification_key=core.verification_key,
     )

@@ -83,7 +83,7 @@ def play(
         lead_s=composition.lead_s,
         urls=urls,
         operator=operator,
-        enrollment_token=stand_ins.enrollment_token(),
+        enrollment=stand_ins.enrollment(),
         password_secret=settings.password_secret,
         verification_key=stand_ins.verification_key,
         targets=composition.targets,

@@ -18,6 +18,7 @@ from typing import Any
 
 from scenarios.schema import Scenario
 from simulator.children import Child, ChildFailed
+from simulator.device import EnrollmentLogin
 from simulator.errors import UserError
 
 BROKERS: Mapping[str, str] = {"embedded": "simulator.backend.broker", "mosquitto": "simulator.backend.mosquitto"}
@@ -115,9 +116,11 @@ class StandIns:
         """The public key (DER) that vouches for the backend's policy keys; empty without a backend."""
         return base64.b64decode(self._told.get("verification_key", ""))
 
-    def enrollment_token(self) -> str:
-        """An access token with which devices may be enrolled; empty without a backend."""
-        return str(self._operate("enrollment_token", {})["access_token"]) if self._told else ""
+    def enrollment(self) -> EnrollmentLogin:
+        """With what devices may be enrolled at the backend; nothing without one."""
+        return (
+            EnrollmentLogin(self._operate("enrollment_token", {})["access_token"]) if self._told else EnrollmentLogin()
+        )
 
     def hear_health(self, health: Callable[[dict[str, Any]], None]) -> None:
         """From now on that callable takes the backend's row of each second."""

@@ -36,7 +36,7 @@ async def play(traveller: Traveller) -> None:
         raise Stopped("management.state_retrieval", Refused("not_entitled", "the server has this device disabled"))
     who = policies.client_of(traveller, traveller.uuid("device client"))
     given = await traveller.ask(
-        management.register_device(who, machine, oauth_token=plan.enrollment_token, flavor=state.flavor)
+        management.register_device(who, machine, oauth_token=plan.enrollment.oauth_token, flavor=state.flavor)
     )
     device.identity = replace(who, dm_token=given.dm_token)
     device.trust = Trust(given.dm_token, who.device_id, verification_key=plan.verification_key)
