@@ -4526,6 +4526,77 @@ class AutoUpdateSettingsProto(_message.Message):
 Global___AutoUpdateSettingsProto: _TypeAlias = AutoUpdateSettingsProto  # noqa: Y015
 
 @_typing.final
+class DeviceLocalAccountInfoProto(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _AccountType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AccountTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DeviceLocalAccountInfoProto._AccountType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACCOUNT_TYPE_PUBLIC_SESSION: DeviceLocalAccountInfoProto._AccountType.ValueType  # 0
+        ACCOUNT_TYPE_KIOSK_APP: DeviceLocalAccountInfoProto._AccountType.ValueType  # 1
+        ACCOUNT_TYPE_KIOSK_ANDROID_APP: DeviceLocalAccountInfoProto._AccountType.ValueType  # 2
+        ACCOUNT_TYPE_SAML_PUBLIC_SESSION: DeviceLocalAccountInfoProto._AccountType.ValueType  # 3
+        ACCOUNT_TYPE_WEB_KIOSK_APP: DeviceLocalAccountInfoProto._AccountType.ValueType  # 4
+        ACCOUNT_TYPE_KIOSK_IWA: DeviceLocalAccountInfoProto._AccountType.ValueType  # 5
+        ACCOUNT_TYPE_KIOSK_ARCVM: DeviceLocalAccountInfoProto._AccountType.ValueType  # 6
+
+    class AccountType(_AccountType, metaclass=_AccountTypeEnumTypeWrapper): ...
+    ACCOUNT_TYPE_PUBLIC_SESSION: DeviceLocalAccountInfoProto.AccountType.ValueType  # 0
+    ACCOUNT_TYPE_KIOSK_APP: DeviceLocalAccountInfoProto.AccountType.ValueType  # 1
+    ACCOUNT_TYPE_KIOSK_ANDROID_APP: DeviceLocalAccountInfoProto.AccountType.ValueType  # 2
+    ACCOUNT_TYPE_SAML_PUBLIC_SESSION: DeviceLocalAccountInfoProto.AccountType.ValueType  # 3
+    ACCOUNT_TYPE_WEB_KIOSK_APP: DeviceLocalAccountInfoProto.AccountType.ValueType  # 4
+    ACCOUNT_TYPE_KIOSK_IWA: DeviceLocalAccountInfoProto.AccountType.ValueType  # 5
+    ACCOUNT_TYPE_KIOSK_ARCVM: DeviceLocalAccountInfoProto.AccountType.ValueType  # 6
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    type: Global___DeviceLocalAccountInfoProto.AccountType.ValueType
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str | None = ...,
+        type: Global___DeviceLocalAccountInfoProto.AccountType.ValueType | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceLocalAccountInfoProto: _TypeAlias = DeviceLocalAccountInfoProto  # noqa: Y015
+
+@_typing.final
+class DeviceLocalAccountsProto(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    AUTO_LOGIN_ID_FIELD_NUMBER: _builtins.int
+    AUTO_LOGIN_DELAY_FIELD_NUMBER: _builtins.int
+    auto_login_id: _builtins.str
+    auto_login_delay: _builtins.int
+    @_builtins.property
+    def account(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceLocalAccountInfoProto]: ...
+    def __init__(
+        self,
+        *,
+        account: _abc.Iterable[Global___DeviceLocalAccountInfoProto] | None = ...,
+        auto_login_id: _builtins.str | None = ...,
+        auto_login_delay: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auto_login_delay", b"auto_login_delay", "auto_login_id", b"auto_login_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "auto_login_delay", b"auto_login_delay", "auto_login_id", b"auto_login_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceLocalAccountsProto: _TypeAlias = DeviceLocalAccountsProto  # noqa: Y015
+
+@_typing.final
 class AttestationSettingsProto(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4666,6 +4737,7 @@ class ChromeDeviceSettingsProto(_message.Message):
     DEVICE_REPORTING_FIELD_NUMBER: _builtins.int
     EPHEMERAL_USERS_ENABLED_FIELD_NUMBER: _builtins.int
     AUTO_UPDATE_SETTINGS_FIELD_NUMBER: _builtins.int
+    DEVICE_LOCAL_ACCOUNTS_FIELD_NUMBER: _builtins.int
     ATTESTATION_SETTINGS_FIELD_NUMBER: _builtins.int
     SYSTEM_SETTINGS_FIELD_NUMBER: _builtins.int
     DEVICE_HEARTBEAT_SETTINGS_FIELD_NUMBER: _builtins.int
@@ -4696,6 +4768,8 @@ class ChromeDeviceSettingsProto(_message.Message):
     def ephemeral_users_enabled(self) -> Global___EphemeralUsersEnabledProto: ...
     @_builtins.property
     def auto_update_settings(self) -> Global___AutoUpdateSettingsProto: ...
+    @_builtins.property
+    def device_local_accounts(self) -> Global___DeviceLocalAccountsProto: ...
     @_builtins.property
     def attestation_settings(self) -> Global___AttestationSettingsProto: ...
     @_builtins.property
@@ -4729,6 +4803,7 @@ class ChromeDeviceSettingsProto(_message.Message):
         device_reporting: Global___DeviceReportingProto | None = ...,
         ephemeral_users_enabled: Global___EphemeralUsersEnabledProto | None = ...,
         auto_update_settings: Global___AutoUpdateSettingsProto | None = ...,
+        device_local_accounts: Global___DeviceLocalAccountsProto | None = ...,
         attestation_settings: Global___AttestationSettingsProto | None = ...,
         system_settings: Global___SystemSettingsProto | None = ...,
         device_heartbeat_settings: Global___DeviceHeartbeatSettingsProto | None = ...,
@@ -4740,9 +4815,9 @@ class ChromeDeviceSettingsProto(_message.Message):
         DeviceWeeklyScheduledSuspend: Global___StringPolicyProto | None = ...,
         DeviceRestrictionSchedule: Global___StringPolicyProto | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["DeviceExtendedAutoUpdateEnabled", b"DeviceExtendedAutoUpdateEnabled", "DeviceRestrictionSchedule", b"DeviceRestrictionSchedule", "DeviceWeeklyScheduledSuspend", b"DeviceWeeklyScheduledSuspend", "allow_new_users", b"allow_new_users", "attestation_settings", b"attestation_settings", "auto_update_settings", b"auto_update_settings", "camera_enabled", b"camera_enabled", "device_heartbeat_settings", b"device_heartbeat_settings", "device_log_upload_settings", b"device_log_upload_settings", "device_minimum_version", b"device_minimum_version", "device_policy_refresh_rate", b"device_policy_refresh_rate", "device_reporting", b"device_reporting", "ephemeral_users_enabled", b"ephemeral_users_enabled", "guest_mode_enabled", b"guest_mode_enabled", "metrics_enabled", b"metrics_enabled", "network_throttling", b"network_throttling", "release_channel", b"release_channel", "show_user_names", b"show_user_names", "system_settings", b"system_settings", "user_allowlist", b"user_allowlist"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["DeviceExtendedAutoUpdateEnabled", b"DeviceExtendedAutoUpdateEnabled", "DeviceRestrictionSchedule", b"DeviceRestrictionSchedule", "DeviceWeeklyScheduledSuspend", b"DeviceWeeklyScheduledSuspend", "allow_new_users", b"allow_new_users", "attestation_settings", b"attestation_settings", "auto_update_settings", b"auto_update_settings", "camera_enabled", b"camera_enabled", "device_heartbeat_settings", b"device_heartbeat_settings", "device_local_accounts", b"device_local_accounts", "device_log_upload_settings", b"device_log_upload_settings", "device_minimum_version", b"device_minimum_version", "device_policy_refresh_rate", b"device_policy_refresh_rate", "device_reporting", b"device_reporting", "ephemeral_users_enabled", b"ephemeral_users_enabled", "guest_mode_enabled", b"guest_mode_enabled", "metrics_enabled", b"metrics_enabled", "network_throttling", b"network_throttling", "release_channel", b"release_channel", "show_user_names", b"show_user_names", "system_settings", b"system_settings", "user_allowlist", b"user_allowlist"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["DeviceExtendedAutoUpdateEnabled", b"DeviceExtendedAutoUpdateEnabled", "DeviceRestrictionSchedule", b"DeviceRestrictionSchedule", "DeviceWeeklyScheduledSuspend", b"DeviceWeeklyScheduledSuspend", "allow_new_users", b"allow_new_users", "attestation_settings", b"attestation_settings", "auto_update_settings", b"auto_update_settings", "camera_enabled", b"camera_enabled", "device_heartbeat_settings", b"device_heartbeat_settings", "device_log_upload_settings", b"device_log_upload_settings", "device_minimum_version", b"device_minimum_version", "device_policy_refresh_rate", b"device_policy_refresh_rate", "device_reporting", b"device_reporting", "ephemeral_users_enabled", b"ephemeral_users_enabled", "guest_mode_enabled", b"guest_mode_enabled", "metrics_enabled", b"metrics_enabled", "network_throttling", b"network_throttling", "release_channel", b"release_channel", "show_user_names", b"show_user_names", "system_settings", b"system_settings", "user_allowlist", b"user_allowlist"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["DeviceExtendedAutoUpdateEnabled", b"DeviceExtendedAutoUpdateEnabled", "DeviceRestrictionSchedule", b"DeviceRestrictionSchedule", "DeviceWeeklyScheduledSuspend", b"DeviceWeeklyScheduledSuspend", "allow_new_users", b"allow_new_users", "attestation_settings", b"attestation_settings", "auto_update_settings", b"auto_update_settings", "camera_enabled", b"camera_enabled", "device_heartbeat_settings", b"device_heartbeat_settings", "device_local_accounts", b"device_local_accounts", "device_log_upload_settings", b"device_log_upload_settings", "device_minimum_version", b"device_minimum_version", "device_policy_refresh_rate", b"device_policy_refresh_rate", "device_reporting", b"device_reporting", "ephemeral_users_enabled", b"ephemeral_users_enabled", "guest_mode_enabled", b"guest_mode_enabled", "metrics_enabled", b"metrics_enabled", "network_throttling", b"network_throttling", "release_channel", b"release_channel", "show_user_names", b"show_user_names", "system_settings", b"system_settings", "user_allowlist", b"user_allowlist"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -5048,3 +5123,27 @@ class CloudPolicySubProto1(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloudPolicySubProto1: _TypeAlias = CloudPolicySubProto1  # noqa: Y015
+
+@_typing.final
+class ExternalPolicyData(_message.Message):
+    """------------------------------------------------- policy values: google/chrome/extension, google/chromeos/signinextension"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOWNLOAD_URL_FIELD_NUMBER: _builtins.int
+    SECURE_HASH_FIELD_NUMBER: _builtins.int
+    download_url: _builtins.str
+    secure_hash: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        download_url: _builtins.str | None = ...,
+        secure_hash: _builtins.bytes | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["download_url", b"download_url", "secure_hash", b"secure_hash"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["download_url", b"download_url", "secure_hash", b"secure_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExternalPolicyData: _TypeAlias = ExternalPolicyData  # noqa: Y015
