@@ -87,8 +87,8 @@ async def _walk(order: Order, row: int, verbose: bool) -> int:
 
     world.tell, world.heard = tell, heard
     sockets = Sockets(order)
-    device = Device(row, sockets.wire())
     facts = world.plan.facts(row)
+    device = Device(row, sockets.wire(facts))
     print(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {facts.user}")
     stopped = await _journeys(world, device)
     if device.line is not None:

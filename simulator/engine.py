@@ -21,11 +21,14 @@ import uvloop
 
 from simulator import pipe
 from simulator.agenda import Agenda
+from simulator.fleet import DeviceFacts
 from simulator.health import Health
 from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.operator import OPERATOR_ROW
 from simulator.order import Order
 from simulator.player import Player
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
+from simulator.protocols.naming import user_agent_of
 from simulator.tape import Tape
 from simulator.traveller import World
 from simulator.wire.guard import Authorisation, Guard
@@ -33,9 +36,6 @@ from simulator.wire.http import HttpLine, HttpPool
 from simulator.wire.mqtt import PushLines
 from simulator.wire.tls import TlsSettings
 
-USER_AGENT = (
-    "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
-)
 # Chrome keeps an unused connection five minutes; 2,680 devices with four each must fit under 20,000 descriptors.
 IDLE_S = 30.0
 FLUSH_S = 0.25
@@ -79,12 +79,13 @@ class Sockets:
             told["max_rate_per_s"] /= order.shards
         self.guard = Guard(None if told is None else Authorisation.parse(told))
         tls = {_location(target.url): TlsSettings(target.ca_file or "", target.verify_tls) for target in named.values()}
-        self.pool = HttpPool(guard=self.guard, user_agent=USER_AGENT, idle_s=IDLE_S, tls=tls)
+        self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls)
         self.lines = PushLines(guard=self.guard, tls=tls)
 
-    def wire(self) -> SocketWire:
-        """One device's."""
-        return SocketWire(self.pool.device(), self.lines)
+    def wire(self, facts: DeviceFacts | None) -> SocketWire:
+        """One device's, or the operator's (None), who has no browser."""
+        line = self.pool.device() if facts is None else self.pool.device(user_agent=user_agent_of(facts.chrome_version))
+        return SocketWire(line, self.lines)
 
     async def close(self) -> None:
         """Close every connection but the push lines: those are closed by whoever has them."""
@@ -148,7 +149,7 @@ class Engine:
         for start in starts:
             agenda.put(start)
         world = World(plan, clock, agenda, tape)
-        player = Player(world, lambda row: sockets.wire())
+        player = Player(world, lambda row: sockets.wire(None if row == OPERATOR_ROW else plan.facts(row)))
         # A full collection walks every device and stops the loop for 100 ms: only the youngest are looked at.
         gc.collect()
         gc.freeze()

@@ -6,11 +6,11 @@ Facts: Chromium cloud_policy_client.cc, cloud_policy_refresh_scheduler.cc, polic
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from simulator import timers
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, Invalidation, PolicyReason, PushKind, Trust
+from simulator.protocols.naming import agent_of, platform_of
 from simulator.traveller import Stopped, Traveller
 
 FETCHED = ("management.device_policy",)
@@ -24,18 +24,6 @@ PUSH_TOKEN_LIFE_MS = 14 * 24 * 3600 * 1000
 _AS_USUAL = frozenset({412, 429, 902})
 _NEXT_DAY = frozenset({400, 403, 413})
 _NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 907})
-
-
-@lru_cache(maxsize=256)
-def agent_of(chrome_version: str) -> str:
-    """The `agent` of a Chromebook's browser: product, version, last change (policy facts 1.2)."""
-    return f"Google Chrome {chrome_version}(fleetrush)"
-
-
-@lru_cache(maxsize=256)
-def platform_of(board: str, arch: str, hwid: str, os_version: str) -> str:
-    """The `platform` of a Chromebook: system and board, processor and hardware class, version (policy facts 1.2)."""
-    return f"Linux,CrOS,{board}|{arch},{hwid}|{os_version}"
 
 
 def client_of(traveller: Traveller, device_id: str) -> Identity:

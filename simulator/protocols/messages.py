@@ -127,6 +127,8 @@ class Request:
 
     `url` is absolute. `headers` go out in this order after Host; Content-Length, Cookie and Connection are the wire's.
     `redirects` is how many the wire may follow by itself (a 303, or a 301 or 302 answer to a POST, turns into a GET).
+    `browser` says that the device's browser asks: what it tells of itself goes after the headers. Other programs of a
+    device, such as its update engine, say only what they say.
     """
 
     method: str
@@ -134,6 +136,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     redirects: int = 0
+    browser: bool = True
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name (any case), or the default."""

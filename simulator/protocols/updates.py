@@ -124,6 +124,7 @@ def download(offer: Offer, session_id: str, sink: PayloadSink | None = None) -> 
             ("X-Goog-SessionId", session_id),
         ),
         redirects=_REDIRECTS,
+        browser=False,
     )
 
     def read(response: Response) -> None:
@@ -173,7 +174,7 @@ def _request(
         ("X-Goog-Update-Updater", f"{UPDATER}-{UPDATER_VERSION}"),
         ("Content-Type", "text/xml"),
     )
-    return Request("POST", _check_url(url), headers, document.encode("ascii"), redirects=_REDIRECTS)
+    return Request("POST", _check_url(url), headers, document.encode("ascii"), redirects=_REDIRECTS, browser=False)
 
 
 def _cohorts(client: UpdateClient) -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from simulator.protocols.messages import Broken, Request, Response, Sink, Trouble
 from simulator.wire.address import Origin, follow, locate
 from simulator.wire.connection import Answer, Limits
+from simulator.wire.content import ACCEPTED, decoded
 from simulator.wire.cookies import CookieJar
 from simulator.wire.guard import Guard
 from simulator.wire.lane import Lane
@@ -31,7 +32,6 @@ class HttpPool:
 
     Args:
         guard: asked at every connect.
-        user_agent: for requests that bring no User-Agent.
         idle_s: an unused connection is closed after this.
         connect_timeout_s: for one connect, TLS handshake included; a request's own timeout may be shorter.
         tls: "host:port" -> how the certificate of that target is checked; by the system's authorities otherwise.
@@ -45,7 +45,6 @@ class HttpPool:
         self,
         *,
         guard: Guard,
-        user_agent: str,
         idle_s: float = 5.0,
         connect_timeout_s: float = 10.0,
         tls: Mapping[str, TlsSettings] | None = None,
@@ -53,15 +52,15 @@ class HttpPool:
         limits: Limits | None = None,
         secure_cookies_over_http: bool = True,
     ) -> None:
-        self.user_agent = user_agent
         self.idle_s = idle_s
         self.secure_cookies_over_http = secure_cookies_over_http
+        self.limits = limits or Limits()
         self.opener = Opener(
             guard=guard,
             connect_timeout_s=connect_timeout_s,
             tls=tls or {},
             hosts=hosts or {},
-            limits=limits or Limits(),
+            limits=self.limits,
         )
 
     @property
@@ -69,19 +68,21 @@ class HttpPool:
         """Connections that are open now, idle ones included."""
         return len(self.opener.connections)
 
-    def device(self, *, proxy: str = "") -> HttpLine:
+    def device(self, *, proxy: str = "", user_agent: str = "fleetrush") -> HttpLine:
         """A line for one device.
 
         Args:
             proxy: an http:// URL of the proxy all its requests go through, or "".
+            user_agent: of its browser, for requests that bring none.
         Raises: ValueError for a proxy that is none.
         """
+        browser = _browser(user_agent)
         if not proxy:
-            return HttpLine(self, None)
+            return HttpLine(self, None, browser)
         origin, _ = locate(proxy)
         if origin.scheme != "http":
             raise ValueError(f"proxy: {proxy!r}; expected an http:// URL")
-        return HttpLine(self, origin)
+        return HttpLine(self, origin, browser)
 
     async def close(self) -> None:
         """Close every connection of every device; exchanges under way end as unknown."""
@@ -91,11 +92,12 @@ class HttpPool:
 class HttpLine:
     """One device's HTTP: its connections, cookies and TLS sessions. It costs next to nothing while it rests."""
 
-    __slots__ = ("_cookies", "_lanes", "_pool", "_proxy")
+    __slots__ = ("_browser", "_cookies", "_lanes", "_pool", "_proxy")
 
-    def __init__(self, pool: HttpPool, proxy: Origin | None) -> None:
+    def __init__(self, pool: HttpPool, proxy: Origin | None, browser: tuple[str, str]) -> None:
         self._pool = pool
         self._proxy = proxy
+        self._browser = browser
         self._cookies: CookieJar | None = None
         self._lanes: dict[Origin, Lane] | None = None
 
@@ -113,11 +115,11 @@ class HttpLine:
         """
         deadline = time.monotonic() + timeout_s
         method, url, headers, body = request.method, request.url, request.headers, request.body
-        redirects = request.redirects
+        redirects, browser = request.redirects, request.browser
         bytes_in = bytes_out = 0
         while True:
             origin, target = _place(url)
-            head = self._head(method, origin, target, headers, body)
+            head = self._head(method, origin, target, headers, body, browser=browser)
             answer, sent = await self._exchange(
                 origin, head, body, head_only=method == "HEAD", sink=sink, deadline=deadline
             )
@@ -127,7 +129,7 @@ class HttpLine:
             self._learn(origin, target, told)
             location = _location(told) if request.redirects and status in _REDIRECTS else ""
             if not location:
-                return Response(status, told, answer.body, url, bytes_in, bytes_out)
+                return Response(status, told, self._plain(answer), url, bytes_in, bytes_out)
             if not redirects:
                 raise Broken("too_many_redirects", f"more than {request.redirects}", status=status)
             redirects -= 1
@@ -190,17 +192,35 @@ class HttpLine:
             self._lanes.pop(origin, None)
             self._lanes = self._lanes or None
 
+    def _plain(self, answer: Answer) -> bytes:
+        """The body of an answer without its content coding."""
+        body = answer.body
+        if body:
+            codings = [value for name, value in answer.headers if name == "content-encoding"]
+            if codings:
+                return decoded(body, ",".join(codings), limit=self._pool.limits.body_bytes, status=answer.status)
+        return body
+
     def _head(
-        self, method: str, origin: Origin, target: str, headers: tuple[tuple[str, str], ...], body: bytes
+        self,
+        method: str,
+        origin: Origin,
+        target: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+        *,
+        browser: bool,
     ) -> bytes:
-        """A request's head, in the order of Chromium: Host, Connection, Content-Length, its own, Cookie."""
+        """A request's head, in Chromium's order: Host, Connection, Content-Length, its own, the browser's, Cookie."""
         asked = target if self._proxy is None or origin.scheme == "https" else f"http://{origin.authority}{target}"
         lines = [f"{method} {asked} HTTP/1.1", f"Host: {_authority(origin)}", "Connection: keep-alive"]
         if body or method in _WITH_BODY:
             lines.append(f"Content-Length: {len(body)}")
-        if not any(len(name) == 10 and name.lower() == "user-agent" for name, _ in headers):
-            lines.append(f"User-Agent: {self._pool.user_agent}")
         lines += [f"{name}: {value}" for name, value in headers]
+        if browser:
+            if not any(len(name) == 10 and name.lower() == "user-agent" for name, _ in headers):
+                lines.append(self._browser[0])
+            lines.append(self._browser[1])
         if self._cookies is not None:
             cookie = self._cookies.header(origin.host, target, https=origin.scheme == "https", now=time.time())
             if cookie:
@@ -221,6 +241,12 @@ class HttpLine:
             if self._cookies is None:
                 self._cookies = CookieJar(secure_over_http=self._pool.secure_cookies_over_http)
             self._cookies.store(origin.host, target, https=origin.scheme == "https", lines=lines, now=time.time())
+
+
+@lru_cache(maxsize=256)
+def _browser(user_agent: str) -> tuple[str, str]:
+    """What a browser says of itself, one tuple for all devices with the same one."""
+    return f"User-Agent: {user_agent}", f"Accept-Encoding: {ACCEPTED}"
 
 
 @lru_cache(maxsize=1024)

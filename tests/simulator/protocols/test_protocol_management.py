@@ -196,10 +196,15 @@ def test_each_exchange_has_its_name_and_parameters(name: str, kind: str, oauth: 
 
 def test_headers_say_who_asks() -> None:
     """The DM token goes into Authorization; where an access token speaks, or there is none yet, it does not."""
-    media = ("Content-Type", "application/protobuf")
-    assert EVERY["status_upload"].request.headers == (("Authorization", "GoogleDMToken token=dm-token"), media)
-    assert EVERY["state_retrieval"].request.headers == (media,)
-    assert m.register_user(WHO, oauth_token="t").request.headers == (media,)
+    media = (
+        ("Content-Type", "application/protobuf"),
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Mode", "no-cors"),
+        ("Sec-Fetch-Dest", "empty"),
+    )
+    assert EVERY["status_upload"].request.headers == (("Authorization", "GoogleDMToken token=dm-token"), *media)
+    assert EVERY["state_retrieval"].request.headers == media
+    assert m.register_user(WHO, oauth_token="t").request.headers == media
     assert {exchange.request.method for exchange in EVERY.values()} == {"POST"}
 
 

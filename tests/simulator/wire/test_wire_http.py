@@ -31,15 +31,27 @@ async def test_request_bytes():
         request = Request(
             "POST", f"{peer.url}/a/b?c=d#here", (("Content-Type", "text/plain"), ("X-One", "1")), b"hello"
         )
-        response = await pool.device().send(request, timeout_s=5)
+        response = await pool.device(user_agent="test/1").send(request, timeout_s=5)
         expected = (
             b"POST /a/b?c=d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: keep-alive\r\nContent-Length: 5\r\n"
-            b"User-Agent: test/1\r\nContent-Type: text/plain\r\nX-One: 1\r\n\r\nhello" % peer.port
+            b"Content-Type: text/plain\r\nX-One: 1\r\nUser-Agent: test/1\r\nAccept-Encoding: gzip, deflate\r\n\r\nhello"
+            % peer.port
         )
         assert peer.requests == [expected]
         assert (response.status, response.body, response.url) == (200, b"ok", request.url)
         assert (response.bytes_out, response.bytes_in) == (len(expected), len(OK))
         assert response.headers == (("content-length", "2"),)
+
+
+@played
+async def test_what_is_no_browser_says_nothing_of_one():
+    """The update engine's requests carry neither a User-Agent nor an Accept-Encoding (libcurl_http_fetcher.cc)."""
+    async with served(answering(OK)) as peer, pooled() as pool:
+        request = Request("GET", f"{peer.url}/x", (("Accept", "*/*"),), browser=False)
+        await pool.device(user_agent="test/1").send(request, timeout_s=5)
+        assert peer.requests == [
+            b"GET /x HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: keep-alive\r\nAccept: */*\r\n\r\n" % peer.port
+        ]
 
 
 @played

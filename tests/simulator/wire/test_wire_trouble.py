@@ -283,7 +283,7 @@ from simulator.wire.guard import Guard
 from simulator.wire.http import HttpPool
 
 async def main():
-    pool = HttpPool(guard=Guard(), user_agent="x")
+    pool = HttpPool(guard=Guard())
     server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     used = []

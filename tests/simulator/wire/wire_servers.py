@@ -143,7 +143,7 @@ def answering(*answers: bytes) -> Script:
 @asynccontextmanager
 async def pooled(**options: Any) -> AsyncIterator[HttpPool]:
     """A pool that only loopback is open to, closed at the end; no connection may outlive that."""
-    pool = HttpPool(**{"guard": Guard(), "user_agent": "test/1", **options})
+    pool = HttpPool(**{"guard": Guard(), **options})
     try:
         yield pool
     finally:
