@@ -118,16 +118,15 @@ class Management:
         Args:
             kind: "device" or "user". changes: see management_values.payload_of. now: Unix seconds.
             payload: what the pushes carry; never nothing, for that makes a client wait five minutes more.
-        Returns: the timestamp of the policy, Unix milliseconds: applied is what has this one or a later one. It stays
-            as it was, and nobody is told, where nothing changes.
+        Returns: the timestamp of the policy, Unix milliseconds: applied is what has this one or a later one. It is a
+            new one even where nothing changes, so that a fleet that is kept meets the same act on every day.
         Raises: ValueError: there is no such kind, policy or value.
         """
         now_ms = int(now * 1000)
-        published_ms, is_new = self._policies.publish(kind, changes, now_ms, self._clients.last_changed_ms())
-        if is_new:
-            for client_kind, policy_kind in POLICY_OF.items():
-                if policy_kind == kind:
-                    self._tell(client_kind, None, _NEWS_OF[client_kind], published_ms, payload)
+        published_ms = self._policies.publish(kind, changes, now_ms, self._clients.last_changed_ms())
+        for client_kind, policy_kind in POLICY_OF.items():
+            if policy_kind == kind:
+                self._tell(client_kind, None, _NEWS_OF[client_kind], published_ms, payload)
         return published_ms
 
     def disable(self, device_id: str | None, message: str | None, now: float) -> int:

@@ -90,20 +90,17 @@ class Policies:
         """The time of a change: now, but later than every change before, since a timestamp must tell two apart."""
         return max(now_ms, changed_ms + 1, *(published_ms + 1 for published_ms, _ in self._published.values()))
 
-    def publish(self, kind: str, changes: Mapping[str, Any], now_ms: int, changed_ms: int) -> tuple[int, bool]:
+    def publish(self, kind: str, changes: Mapping[str, Any], now_ms: int, changed_ms: int) -> int:
         """Set some named policies; see payload_of.
 
         Args:
             changed_ms: when the state of any device last changed.
-        Returns: when the policy was published; whether that is now.
+        Returns: when the policy was published.
         """
         if kind not in DEFAULTS:
             raise ValueError(f"policy {kind!r}: expected one of {', '.join(DEFAULTS)}")
-        before_ms, before = self.published(kind, now_ms - 1)
-        payload = payload_of(kind, changes, before)
-        if payload == before:
-            return before_ms, False
-        return self._put(kind, self.moment_ms(now_ms, changed_ms), payload)[0], True
+        payload = payload_of(kind, changes, self.published(kind, now_ms - 1)[1])
+        return self._put(kind, self.moment_ms(now_ms, changed_ms), payload)[0]
 
     def _put(self, kind: str, published_ms: int, payload: bytes) -> tuple[int, bytes]:
         self._store.execute("INSERT INTO management_policies VALUES (?, ?, ?)", kind, published_ms, payload)

@@ -333,15 +333,16 @@ def test_a_publish_reaches_those_who_listen_and_changes_what_they_fetch(bench: B
     assert data_of(bench.policy(user, USER, device_id="user-1", now=NOW + 6)).timestamp == int(NOW * 1000)
 
 
-def test_a_publish_without_a_change_is_none(bench: Bench) -> None:
-    """Nobody is told, nothing is signed again, and the timestamp stays."""
+def test_a_publish_without_a_change_is_one_as_well(bench: Bench) -> None:
+    """Everybody is told, and the timestamp moves on over the same values: a kept fleet meets the same act every day."""
     token = bench.register()
-    blob = bench.policy(token)
+    before = data_of(bench.policy(token))
     bench.listen(token, "push-1")
     same = {"device_policy_refresh_rate": 10_800_000}
-    assert bench.service.publish("device", same, NOW + 60) == data_of(blob).timestamp
-    assert bench.outbox == []
-    assert bench.policy(token, now=NOW + 61) == blob
+    assert bench.service.publish("device", same, NOW + 60) == int((NOW + 60) * 1000)
+    assert len(bench.outbox) == 1
+    after = data_of(bench.policy(token, now=NOW + 61))
+    assert (after.timestamp, after.policy_value) == (int((NOW + 60) * 1000), before.policy_value)
     with pytest.raises(ValueError, match="expected one of device, user"):
         bench.service.publish("browser", {}, NOW)
 
