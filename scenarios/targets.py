@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from scenarios.base import Frozen, Many, Positive, Text
@@ -18,6 +26,7 @@ from scenarios.faults import Loc, ScenarioFaults, explain, fault
 from scenarios.load import COMMAND_LINE, read_toml
 
 SERVICES = ("management", "identity", "updates", "push")
+ENROLLS_WITH = ("oauth_token_file", "oauth_token_env", "enrollment_token_file", "enrollment_token_env")
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -39,6 +48,14 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _there(name: str | None, info: ValidationInfo) -> str | None:
+    """A validator: the path of a file that exists, taken relative to the targets file, made absolute."""
+    path = (info.context or {}).get("folder", Path()) / name if name else None
+    if path and not path.is_file():
+        raise PydanticCustomError("file", "a file that exists")
+    return str(path.resolve()) if path else None
+
+
 class _Target(Frozen):
     ca_file: Text | None = None
     """PEM file of the city's own certificate authority, relative to the targets file."""
@@ -46,13 +63,7 @@ class _Target(Frozen):
     staging: bool = False
     """Whether this is a copy that may be loaded until it gives in."""
 
-    @field_validator("ca_file")
-    @classmethod
-    def _there(cls, name: str | None, info: ValidationInfo) -> str | None:
-        path = (info.context or {}).get("folder", Path()) / name if name else None
-        if path and not path.is_file():
-            raise PydanticCustomError("file", "a file that exists")
-        return str(path.resolve()) if path else None
+    _ca = field_validator("ca_file")(_there)
 
     @field_validator("verify_tls")
     @classmethod
@@ -68,6 +79,34 @@ class Target(_Target):
     url: Annotated[str, _url("http", "https")]
 
 
+class ManagementTarget(Target):
+    """The address of a management server, and with what devices enroll there. No secret stands in the file itself."""
+
+    url: Annotated[str, _url("http", "https")]
+    """With a path it is meant as it is; behind one without, the usual /devicemanagement/data/api is put."""
+    oauth_token_file: Text | None = None
+    """File with an access token of an account that may enroll, relative to the targets file."""
+    oauth_token_env: Text | None = None
+    """Environment variable with the same."""
+    enrollment_token_file: Text | None = None
+    """File with an enrollment token, relative to the targets file."""
+    enrollment_token_env: Text | None = None
+    """Environment variable with the same."""
+    verification_key_file: Text | None = None
+    """PEM or DER file of the public key that vouches for the server's policy keys; without one that is not checked."""
+    accepts_stand_in_tokens: bool = False
+    """Whether it takes the access tokens that people get at the stand-in's sign-in."""
+
+    _files = field_validator("oauth_token_file", "enrollment_token_file", "verification_key_file")(_there)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = {key: getattr(self, key) for key in ENROLLS_WITH}
+        if sum(way is not None for way in ways.values()) > 1:
+            raise PydanticCustomError("one", "at most one of {keys}", {"keys": ", ".join(ways)})
+        return self
+
+
 class PushTarget(_Target):
     """The address of the push service, an MQTT broker."""
 
@@ -77,7 +116,7 @@ class PushTarget(_Target):
 class Services(Frozen):
     """The services that the user named; the others are the stand-in's."""
 
-    management: Target | None = None
+    management: ManagementTarget | None = None
     identity: Target | None = None
     updates: Target | None = None
     push: PushTarget | None = None

@@ -12,7 +12,7 @@ import uvloop
 from simulator import narration
 from simulator.agenda import Agenda, Start
 from simulator.children import ChildFailed
-from simulator.composition import Composition, What, compose
+from simulator.composition import Composition, What, compose, order_of
 from simulator.device import Device
 from simulator.engine import RealClock, Sockets
 from simulator.fleet import make_fleet
@@ -36,18 +36,7 @@ def check(what: What, *, broker: str, verbose: bool) -> int:
     push_url = composition.targets.urls.get("push", "")
     try:
         with StandIns(settings, wanted=composition.basis, broker=broker, push_url=push_url) as stand_ins:
-            order = Order(
-                scenario=composition.scenario,
-                shard=0,
-                shards=1,
-                lead_s=0.0,
-                urls=stand_ins.urls | composition.targets.bases,
-                targets=composition.targets,
-                operator=None,
-                enrollment=stand_ins.enrollment(),
-                password_secret=settings.password_secret,
-                verification_key=stand_ins.verification_key,
-            )
+            order = replace(order_of(composition, stand_ins, settings.password_secret), lead_s=0.0, operator=None)
             for service, basis in composition.basis.items():
                 print(f"{service:<12} {basis:<9} {order.urls[service]}")
             return uvloop.run(_walk(order, first_staff(composition), verbose))

@@ -56,8 +56,12 @@ def _scenarios(options: argparse.Namespace) -> int:
 
 
 def _fleet(options: argparse.Namespace) -> int:
-    from simulator.listing import show_fleet
+    from simulator.listing import show_enrollments, show_fleet
 
+    if options.enrollments is not None:
+        return show_enrollments(options.enrollments, rows=options.rows, drop=options.drop, re_enroll=options.re_enroll)
+    if options.drop is not None or options.re_enroll is not None:
+        raise UserError("--drop and --re-enroll are for a kept fleet: say --enrollments FILE as well")
     return show_fleet(_what(options), rows=options.rows, csv=options.csv)
 
 
@@ -86,7 +90,15 @@ _COMMANDS = {
 
 def _what(options: argparse.Namespace) -> What:
     """What is played, against what: the options that all playing and planning commands share."""
-    return What(options.scenario, options.devices, options.seed, options.compression, options.target, options.targets)
+    return What(
+        options.scenario,
+        options.devices,
+        options.seed,
+        options.compression,
+        options.target,
+        options.targets,
+        options.enrollments,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,9 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     scenarios.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
     )
-    fleet = commands.add_parser("fleet", parents=[what], help="who the devices are")
+    fleet = commands.add_parser("fleet", parents=[what], help="who the devices are, and how a kept fleet stands")
     fleet.add_argument("--rows", type=_positive, default=10, metavar="N", help="how many to print (default 10)")
     fleet.add_argument("--csv", type=Path, default=None, metavar="FILE", help="write the whole fleet as CSV")
+    fleet.add_argument(
+        "--drop", default=None, metavar="ROWS", help="forget these rows of --enrollments FILE: 7,20-29 or all"
+    )
+    fleet.add_argument(
+        "--re-enroll", default=None, metavar="ROWS", help="let these enroll anew in the next run, as after a wipe"
+    )
     report = commands.add_parser("report", help="judge and report recorded runs again")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
     backend = commands.add_parser("backend", parents=[broker], help="serve the stand-in backend until interrupted")
@@ -132,6 +150,9 @@ def _scenario_options() -> argparse.ArgumentParser:
     what.add_argument("--compression", type=float, default=None, metavar="C", help="city seconds a second")
     what.add_argument(
         "--target", action="append", default=[], metavar="NAME=URL", help="a service of yours instead of the stand-in"
+    )
+    what.add_argument(
+        "--enrollments", type=Path, default=None, metavar="FILE", help="keeps the fleet enrolled from run to run"
     )
     what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
     return what

@@ -5,24 +5,35 @@ It reads scenario and targets files; it starts nothing and sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.faults import ScenarioFaults
 from scenarios.load import Overrides, load
 from scenarios.schema import Known, Scenario
-from scenarios.targets import SERVICES, Targets, read_targets
+from scenarios.targets import ENROLLS_WITH, SERVICES, Services, Targets, read_targets
+from simulator import credentials
+from simulator.device import EnrollmentLogin
+from simulator.enrollments_file import EnrollmentsFile, Origin
 from simulator.errors import UserError
+from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEYS, STEPS
-from simulator.operator import ACTIONS, Act, acts_of
-from simulator.standins import STAND_IN
+from simulator.operator import ACTIONS, Act, OperatorLogin, acts_of
+from simulator.order import Order, management_url
+from simulator.standins import STAND_IN, StandIns
 from simulator.timetable import lead_s, run_second
 
 KNOWN = Known(
     journeys=tuple(name for name, journey in JOURNEYS.items() if journey.plannable), steps=STEPS, actions=tuple(ACTIONS)
 )
 TARGET = "target"
+# So many of a fleet's first devices tell one fleet from another.
+ALIKE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +46,44 @@ class What:
     compression: float | None = None
     targets: Sequence[str] = ()
     targets_file: Path | None = None
+    enrollments: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """One run before it starts. Times in run seconds; `lead_s` is where the morning begins, after enrollment."""
+    """One run before it starts. Times in run seconds; `lead_s` is where the morning begins, after enrollment.
+
+    `enrollments` is the file that keeps the fleet enrolled, None where nothing is kept. `enrollment` and
+    `verification_key` are what a named management server wants; a stand-in tells its own.
+    """
 
     scenario: Scenario
     targets: Targets
     lead_s: float
     end_s: float
     acts: tuple[Act, ...]
+    enrollments: EnrollmentsFile | None
+    enrollment: EnrollmentLogin
+    verification_key: bytes
+
+    @property
+    def enrolled(self) -> NDArray[np.bool_]:
+        """By fleet row, which devices need not enroll any more."""
+        devices = self.scenario.devices
+        return np.zeros(devices, np.bool_) if self.enrollments is None else self.enrollments.enrolled(devices)
+
+    def kept(self, shard: int, shards: int) -> str:
+        """What the rows of a shard keep of their enrollment, as an engine is told."""
+        file = self.enrollments
+        if file is None:
+            return ""
+        return file.lines_of(row for row in file.rows if row < self.scenario.devices and row % shards == shard)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Acts of the scenario that are not played, since the user named the service whose doing they are."""
+        played = {act.action for act in self.acts}
+        return tuple(act.act for number, act in enumerate(self.scenario.operator, 1) if number not in played)
 
     @property
     def basis(self) -> dict[str, str]:
@@ -69,7 +107,96 @@ def compose(what: What) -> Composition:
         scenario = load(what.scenario, known=KNOWN, overrides=overrides)
     except ScenarioFaults as error:
         raise UserError(*faults, *error.faults) from None
+    enrollments = None
+    if what.enrollments is not None:
+        try:
+            enrollments = EnrollmentsFile(what.enrollments)
+            enrollments.bind(origin_of(scenario, targets))
+        except UserError as error:
+            faults += error.lines
+    enrollment, verification_key = EnrollmentLogin(), b""
+    if (management := targets.targets.management) is not None:
+        enrollment = credentials.enrollment_login(management, faults)
+        verification_key = credentials.verification_key(management, faults)
+        if not faults:
+            faults += _missing(scenario, targets.targets, enrollment, enrollments)
     if faults:
         raise UserError(*faults)
-    lead = lead_s(scenario, scenario.devices)
-    return Composition(scenario, targets, lead, run_second(scenario, lead, scenario.day.end_s), acts_of(scenario, lead))
+    kept = 0 if enrollments is None else int(enrollments.enrolled(scenario.devices).sum())
+    lead = lead_s(scenario, scenario.devices - kept)
+    return Composition(
+        scenario=scenario,
+        targets=targets,
+        lead_s=lead,
+        end_s=run_second(scenario, lead, scenario.day.end_s),
+        acts=acts_of(scenario, lead, targets.urls),
+        enrollments=enrollments,
+        enrollment=enrollment,
+        verification_key=verification_key,
+    )
+
+
+def order_of(composition: Composition, stand_ins: StandIns, password_secret: bytes, shards: int = 1) -> Order:
+    """What the engine of shard 0 is told, but for what its rows keep.
+
+    Args:
+        stand_ins: running.
+    Raises: UserError when devices were enrolled at another stand-in.
+    """
+    urls = stand_ins.urls | composition.targets.bases
+    enrollment, verification_key = composition.enrollment, composition.verification_key
+    if composition.basis["management"] == STAND_IN:
+        enrollment, verification_key = stand_ins.enrollment(), stand_ins.verification_key
+        if composition.enrollments is not None:
+            composition.enrollments.bind_server(sha256(verification_key).hexdigest())
+    return Order(
+        scenario=composition.scenario,
+        shard=0,
+        shards=shards,
+        lead_s=composition.lead_s,
+        urls=urls,
+        targets=composition.targets,
+        operator=OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None,
+        enrollment=enrollment,
+        password_secret=password_secret,
+        verification_key=verification_key,
+        enrolled=composition.enrolled,
+        keeps=composition.enrollments is not None,
+    )
+
+
+def origin_of(scenario: Scenario, targets: Targets) -> Origin:
+    """What a file of enrollments is bound to."""
+    named = targets.targets.management
+    organisation = scenario.organisation
+    fleet = make_fleet(organisation, ALIKE, scenario.seed)
+    known = (device_facts(fleet, organisation, row) for row in range(ALIKE))
+    told = "\n".join(f"{facts.serial} {facts.hwid} {facts.user}" for facts in known)
+    management = STAND_IN if named is None else management_url(named.url)
+    return Origin(organisation.name, sha256(told.encode()).hexdigest()[:16], scenario.seed, management)
+
+
+def _missing(
+    scenario: Scenario, named: Services, enrollment: EnrollmentLogin, enrollments: EnrollmentsFile | None
+) -> Iterator[str]:
+    """What a named management server would have to be told, and is not."""
+    rows = {} if enrollments is None else enrollments.rows
+    left = scenario.devices if enrollments is None else np.count_nonzero(~enrollments.enrolled(scenario.devices))
+    if left and enrollment == EnrollmentLogin():
+        yield (
+            f"target management: {left:,} devices have to enroll there, and nothing says with what:"
+            f" say one of {', '.join(ENROLLS_WITH)} in the targets file, under [targets.management]"
+        )
+    strange = named.identity is None and not (named.management and named.management.accepts_stand_in_tokens)
+    if strange and scenario.starts("boot"):
+        fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
+        registered = np.zeros(scenario.devices, np.bool_)
+        registered[[row for row, kept in rows.items() if row < scenario.devices and kept.user is not None]] = True
+        strangers = np.count_nonzero(fleet["staff"] & ~registered)
+        if strangers:
+            yield (
+                f"target management: {strangers:,} people have to be registered there with the access tokens that the"
+                " stand-in's sign-in gives them, and a server of yours does not know those: if it takes them all the"
+                " same, say accepts_stand_in_tokens = true in the targets file, under [targets.management];"
+                " otherwise play a scenario in which nobody signs in"
+            )

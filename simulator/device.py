@@ -61,10 +61,12 @@ class Publish:
 class EnrollmentLogin:
     """With what devices may be enrolled. Each way to enroll needs one of them; what there is none of is empty.
 
-    `oauth_token` is an access token, of scope chromeosdevicemanagement, of an account that may enroll.
+    `oauth_token` is an access token, of scope chromeosdevicemanagement, of an account that may enroll;
+    `enrollment_token` one that stands for the organisation.
     """
 
     oauth_token: str = ""
+    enrollment_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Device:
         user_identity, user_trust: of the user's.
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
         disabled: whether its policy says that nobody may use it.
+        forgotten: whether the server said that it does not know the device any more (410).
         line, online: the push line, and whether the management service was told of it; line_failures in a row.
         pushed: the newest push of each kind that was not acted on yet.
         booted: the run second of the last boot.
@@ -123,6 +126,7 @@ class Device:
     affiliation_ids: tuple[str, ...] = ()
     affiliated: bool = False
     disabled: bool = False
+    forgotten: bool = False
     line: PushLine | None = None
     online: bool = False
     line_failures: int = 0

@@ -21,11 +21,12 @@ import uvloop
 
 from simulator import pipe
 from simulator.agenda import Agenda
+from simulator.enrollments import Recorder
 from simulator.fleet import DeviceFacts
 from simulator.health import Health
 from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.operator import OPERATOR_ROW
-from simulator.order import Order
+from simulator.order import Order, devices_of
 from simulator.player import Player
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.protocols.naming import user_agent_of
@@ -136,7 +137,7 @@ class Engine:
     async def play(self, instructions: asyncio.StreamReader) -> None:
         """Get ready, wait for t0, play to the end, tell how many samples there are."""
         tape = Tape(STEPS, JOURNEY_NAMES)
-        fleet = self.order.fleet()
+        fleet, kept = self.order.fleet(), self.order.remembered()
         plan, starts = self.order.plan(fleet), list(self.order.starts(fleet))
         sockets = Sockets(self.order)
         self._send(pipe.READY)
@@ -149,7 +150,14 @@ class Engine:
         for start in starts:
             agenda.put(start)
         world = World(plan, clock, agenda, tape)
-        player = Player(world, lambda row: sockets.wire(None if row == OPERATOR_ROW else plan.facts(row)))
+
+        def wire_of(row: int) -> SocketWire:
+            return sockets.wire(None if row == OPERATOR_ROW else plan.facts(row))
+
+        player = Player(world, wire_of, devices_of(kept, plan, wire_of))
+        recorder = Recorder(kept.values())
+        if self.order.keeps:
+            world.rested = recorder.note
         # A full collection walks every device and stops the loop for 100 ms: only the youngest are looked at.
         gc.collect()
         gc.freeze()
@@ -163,13 +171,16 @@ class Engine:
         listener = asyncio.ensure_future(self._obey(instructions))
         player.begin()
         try:
-            await self._until_done(player, clock, tape)
+            await self._until_done(player, clock, tape, recorder)
         finally:
             health.stop()
             listener.cancel()
             await player.stop()
             await sockets.close()
-            self._flush(tape)
+            if self.order.keeps:
+                for device in player.devices.values():
+                    recorder.close(device)
+            self._flush(tape, recorder)
         if player.failure is not None:
             raise player.failure
         self._send(pipe.END, {"samples": tape.count, "ours": dict(tape.ours)})
@@ -179,7 +190,7 @@ class Engine:
         await instructions.readline()
         self.stopped.set()
 
-    async def _until_done(self, player: Player, clock: RealClock, tape: Tape) -> None:
+    async def _until_done(self, player: Player, clock: RealClock, tape: Tape, recorder: Recorder) -> None:
         """Flush as samples come, until nothing can come any more.
 
         After the scenario's end nothing starts; what is under way gets DRAIN_S to end.
@@ -187,19 +198,22 @@ class Engine:
         end_s = self.order.end_s
         while not self.stopped.is_set() and not player.finished.is_set():
             await asyncio.sleep(FLUSH_S)
-            self._flush(tape)
+            self._flush(tape, recorder)
             now = clock.now()
             if now >= end_s:
                 player.close_doors()
                 if player.at_rest or now >= end_s + DRAIN_S:
                     return
 
-    def _flush(self, tape: Tape) -> None:
+    def _flush(self, tape: Tape, recorder: Recorder) -> None:
         samples = tape.take()
         if samples:
             self._send(pipe.SAMPLES, samples)
         for example in tape.take_examples():
             self._send(pipe.EXAMPLE, example)
+        lines = recorder.take()
+        if lines:
+            self._send(pipe.ENROLLMENTS, lines)
 
     def _send(self, kind: bytes, payload: Any = b"") -> None:
         self.out.write(pipe.frame(kind, payload) if isinstance(payload, bytes) else pipe.json_frame(kind, payload))
@@ -207,7 +221,7 @@ class Engine:
 
 async def _main(out_fd: int) -> int:
     loop = asyncio.get_running_loop()
-    instructions = asyncio.StreamReader(limit=2**26)
+    instructions = asyncio.StreamReader(limit=2**28)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(instructions), sys.stdin.buffer)
     out, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(out_fd, "wb", buffering=0))
     line = await instructions.readline()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,11 @@ from numpy.typing import NDArray
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
 from simulator.agenda import Start
-from simulator.device import EnrollmentLogin, Plan, Publish
+from simulator.device import Device, EnrollmentLogin, Plan, Publish, Wire
+from simulator.enrollments import Enrollment, Reader, device_of
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys.operate import first_after, start_of
+from simulator.journeys.policies import identity_of
 from simulator.operator import PUBLISHES, OperatorLogin, acts_of
 from simulator.timetable import journeys_of, make_timetable, run_second
 
@@ -28,7 +32,11 @@ DM_PATH = "/devicemanagement/data/api"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One shard's whole order. `urls` are bases by service without a trailing slash; times are run seconds."""
+    """One shard's whole order. `urls` are bases by service without a trailing slash; times are run seconds.
+
+    `enrolled` tells of every device whether it need not enroll, `kept` is what the shard's own rows keep of it, in
+    lines, and `keeps` whether anybody wants to keep more.
+    """
 
     scenario: Scenario
     shard: int
@@ -40,6 +48,9 @@ class Order:
     enrollment: EnrollmentLogin
     password_secret: bytes
     verification_key: bytes
+    enrolled: NDArray[np.bool_] | None = None
+    kept: str = ""
+    keeps: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able value; secrets travel in it, so it goes through a pipe and nowhere else."""
@@ -54,6 +65,9 @@ class Order:
             "enrollment": asdict(self.enrollment),
             "password_secret": self.password_secret.hex(),
             "verification_key": base64.b64encode(self.verification_key).decode(),
+            "enrolled": _packed(self.enrolled),
+            "kept": self.kept,
+            "keeps": self.keeps,
         }
 
     @classmethod
@@ -61,8 +75,10 @@ class Order:
         """The order as the runner wrote it."""
         told = json.loads(line)
         operator = told.pop("operator")
+        scenario = Scenario.from_json(told.pop("scenario"))
         return cls(
-            scenario=Scenario.from_json(told.pop("scenario")),
+            scenario=scenario,
+            enrolled=_unpacked(told.pop("enrolled"), scenario.devices),
             targets=Targets.model_validate_json(told.pop("targets")),
             enrollment=EnrollmentLogin(**told.pop("enrollment")),
             operator=None if operator is None else OperatorLogin(*operator),
@@ -83,11 +99,11 @@ class Order:
     def plan(self, fleet: NDArray[np.void]) -> Plan:
         """What the journeys of this shard may know."""
         scenario = self.scenario
-        acts = acts_of(scenario, self.lead_s)
+        acts = acts_of(scenario, self.lead_s, self.targets.urls)
         return Plan(
             seed=scenario.seed,
             compression=scenario.day.compression,
-            management_url=self.urls["management"] + DM_PATH,
+            management_url=management_url(self.urls["management"]),
             identity_url=self.urls["identity"],
             updates_url=self.urls["updates"],
             push_url=self.urls["push"],
@@ -107,10 +123,39 @@ class Order:
         """All starts of this shard that are known beforehand; the operator's are shard 0's."""
         scenario = self.scenario
         names = journeys_of(scenario)
-        timetable = make_timetable(scenario, fleet, shard=(self.shard, self.shards))
+        timetable = make_timetable(scenario, fleet, self.enrolled, (self.shard, self.shards))
         for due, device, journey in timetable.tolist():
             yield Start(due, device, names[journey], "planned")
         if self.shard == 0:
-            first = first_after(acts_of(scenario, self.lead_s), None)
+            first = first_after(acts_of(scenario, self.lead_s, self.targets.urls), None)
             if first is not None:
                 yield start_of(first)
+
+    def remembered(self) -> dict[int, Enrollment]:
+        """What the shard's rows keep from an earlier run."""
+        reader = Reader()
+        kept = (reader.read(line) for line in self.kept.splitlines())
+        return {enrollment.row: enrollment for enrollment in kept if enrollment is not None}
+
+
+def devices_of(kept: Mapping[int, Enrollment], plan: Plan, wire_of: Callable[[int], Wire]) -> dict[int, Device]:
+    """The devices of those rows as they were."""
+    return {
+        row: device_of(one, wire_of(row), partial(identity_of, plan, plan.facts(row)), plan.verification_key)
+        for row, one in kept.items()
+    }
+
+
+def management_url(base: str) -> str:
+    """Where management requests go: an address with a path is meant as it is, behind any other comes the usual one."""
+    return base if urlsplit(base).path.strip("/") else base.rstrip("/") + DM_PATH
+
+
+def _packed(column: NDArray[np.bool_] | None) -> str | None:
+    return None if column is None else base64.b64encode(np.packbits(column).tobytes()).decode()
+
+
+def _unpacked(bits: str | None, devices: int) -> NDArray[np.bool_] | None:
+    if bits is None:
+        return None
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=devices).astype(np.bool_)

@@ -1,8 +1,8 @@
 """The frames between an engine and the runner: a kind, a length, a payload. Bytes only; no pipe is opened here.
 
-Engine to runner: READY, then SAMPLES, EXAMPLE and HEALTH as they come, END with the number of samples it sent
-(or FAILED with a traceback). Runner to engine: one JSON line with the whole plan, one with t0, then silence; the engine
-lives while its standard input is open.
+Engine to runner: READY, then SAMPLES, EXAMPLE, ENROLLMENTS and HEALTH as they come, END with the number of samples it
+sent (or FAILED with a traceback). Runner to engine: one JSON line with the whole plan, one with t0, then silence; the
+engine lives while its standard input is open.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 READY = b"R"
 SAMPLES = b"S"
 EXAMPLE = b"X"
+ENROLLMENTS = b"E"
 HEALTH = b"H"
 END = b"Z"
 FAILED = b"!"
-KINDS = frozenset((READY, SAMPLES, EXAMPLE, HEALTH, END, FAILED))
+KINDS = frozenset((READY, SAMPLES, EXAMPLE, ENROLLMENTS, HEALTH, END, FAILED))
 
 _HEAD = struct.Struct("<cI")
 MAX_FRAME = 64 * 1024 * 1024

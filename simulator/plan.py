@@ -52,7 +52,7 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     """Work it out for that many engines."""
     scenario = composition.scenario
     fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
-    timetable = make_timetable(scenario, fleet)
+    timetable = make_timetable(scenario, fleet, composition.enrolled)
     names = journeys_of(scenario)
     counted = np.bincount(timetable["journey"], minlength=len(names)).tolist()
     peak = peak_rate_per_s(scenario)
@@ -118,6 +118,9 @@ def show_plan(what: What, engines: int) -> int:
     for name, count in expected.starts.items():
         print(f"  {name:<18} {count:,} starts")
     print(f"  duration           {expected.duration_s:.0f} s, of them {composition.lead_s:.0f} s enrollment")
+    if composition.enrollments is not None:
+        kept = int(composition.enrolled.sum())
+        print(f"  enrolled before    {kept:,} devices, {scenario.devices - kept:,} to enroll")
     print(f"  compression        {scenario.day.compression:g}")
     print(
         f"  peak               {expected.peak_sign_ins_per_s:.1f} sign-ins/s, {expected.peak_steps_per_s:,.0f} steps/s"
@@ -136,6 +139,8 @@ def show_plan(what: What, engines: int) -> int:
     print(f"  stand-ins          {', '.join(stands_in) or 'none'}")
     for name, url in composition.targets.urls.items():
         print(f"  target             {name}: {url}")
+    for act in composition.left_out:
+        print(f"  left out           {act}: a service of yours takes no acts of ours")
     missed = limits_missed(composition, engines)
     for line in missed:
         print(f"  cannot be played: {line}")

@@ -150,6 +150,7 @@ class Player:
         finally:
             del self._running[key]
             if not self._stopping:
+                self.world.rested(traveller.device)
                 self._release(traveller.device)
 
     def _release(self, device: Device) -> None:

@@ -28,14 +28,16 @@ class Progress:
     Args:
         out: where the lines go.
         steps: step names by a sample's `step`.
-        devices, people: how many are planned.
+        devices, people: how many are planned; enrolled: how many of the devices were enrolled before.
         end_s: the run second at which nothing starts any more.
     """
 
-    def __init__(self, out: TextIO, steps: Sequence[str], *, devices: int, people: int, end_s: float) -> None:
+    def __init__(
+        self, out: TextIO, steps: Sequence[str], *, devices: int, enrolled: int, people: int, end_s: float
+    ) -> None:
         self._out = out
         self._terminal = out.isatty()
-        self._devices, self._people, self._end_s = devices, people, end_s
+        self._devices, self._enrolled, self._people, self._end_s = devices, enrolled, people, end_s
         self._is_request = np.array(["." in name for name in steps])
         self._index = {name: index for index, name in enumerate(steps)}
         self._counts = np.zeros(len(steps), np.int64)
@@ -61,7 +63,7 @@ class Progress:
         p95 = f"{np.percentile(latencies, 95):.0f} ms" if latencies.size else "-"
         left = max(0.0, self._end_s - now)
         return (
-            f"{_clock(now)}  enrolled {self._done('management.api_authorization')}/{self._devices}"
+            f"{_clock(now)}  enrolled {self._enrolled + self._done('management.api_authorization')}/{self._devices}"
             f"  signed in {self._done('signed_in')}/{self._people}  ready {self._done('ready')}/{self._people}"
             f"  online {self.online}  {latencies.size / min(WINDOW_S, max(now, 1.0)):.0f} requests/s"
             f"  p95 {p95}  errors {self._errors}  {_clock(left)} left"

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from reports.runfolder import RunFolder
 from simulator.children import ChildFailed
-from simulator.composition import Composition, What, compose
+from simulator.composition import Composition, What, compose, order_of
 from simulator.conclusion import conclude
+from simulator.enrollments_file import locked
 from simulator.errors import UserError
 from simulator.fleet import make_fleet
 from simulator.health import MachineHealth
 from simulator.journeys import STEPS
-from simulator.operator import OperatorLogin
+from simulator.keeper import Keeper
 from simulator.order import Order
 from simulator.plan import limits_missed
 from simulator.progress import Progress
@@ -50,17 +51,28 @@ class RunOptions:
 
 def run(what: What, options: RunOptions) -> int:
     """Play, record, conclude. Returns: the exit code. Raises: UserError before anything was sent."""
-    composition = compose(what)
+    with locked(what.enrollments):
+        return _run(compose(what), options)
+
+
+def _run(composition: Composition, options: RunOptions) -> int:
     missed = limits_missed(composition, options.engines)
     if missed:
         raise UserError(*missed)
-    settings = StandInSettings.of(composition.scenario)
+    file = composition.enrollments
+    if file is not None:
+        file.write()
+    data = None if file is None else file.database
+    settings = StandInSettings.of(composition.scenario, data)
     recording: Recording | None = None
     try:
         push_url = composition.targets.urls.get("push", "")
-        with StandIns(settings, wanted=composition.basis, broker=options.broker, push_url=push_url) as stand_ins:
+        with StandIns(
+            settings, wanted=composition.basis, broker=options.broker, push_url=push_url, data=data
+        ) as stand_ins:
+            order = order_of(composition, stand_ins, settings.password_secret, options.engines)
             recording = Recording(composition, options, stand_ins)
-            play(composition, options, recording, stand_ins, settings)
+            play(composition, options, recording, order)
     except ChildFailed as failed:
         print(f"fleetrush: {failed}", file=sys.stderr)
         return UNTRUSTED
@@ -70,25 +82,12 @@ def run(what: What, options: RunOptions) -> int:
     return recording.exit_code(conclude(recording.path, sys.stdout))
 
 
-def play(
-    composition: Composition, options: RunOptions, recording: Recording, stand_ins: StandIns, settings: StandInSettings
-) -> None:
-    """Let the engines play the composition against its targets, until the end or a signal."""
-    urls = stand_ins.urls | composition.targets.bases
-    operator = OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None
-    order = Order(
-        scenario=composition.scenario,
-        shard=0,
-        shards=options.engines,
-        lead_s=composition.lead_s,
-        urls=urls,
-        operator=operator,
-        enrollment=stand_ins.enrollment(),
-        password_secret=settings.password_secret,
-        verification_key=stand_ins.verification_key,
-        targets=composition.targets,
-    )
-    orders = [replace(order, shard=shard).to_json() for shard in range(options.engines)]
+def play(composition: Composition, options: RunOptions, recording: Recording, order: Order) -> None:
+    """Let the engines play the order, each its shard, until the end or a signal."""
+    orders = [
+        replace(order, shard=shard, kept=composition.kept(shard, options.engines)).to_json()
+        for shard in range(options.engines)
+    ]
     conductor = Conductor(orders, STEPS, recording, options.web_port)
     recording.conductor = conductor
 
@@ -121,8 +120,15 @@ class Recording:
         self._folder.write_run(self._record)
         self._folder.write_fleet(make_fleet(scenario.organisation, scenario.devices, scenario.seed))
         stand_ins.hear_health(self._stand_in_health)
+        file = composition.enrollments
+        self._keeper = None if file is None else Keeper(file, self._not_kept)
         self._progress = Progress(
-            sys.stdout, STEPS, devices=scenario.devices, people=scenario.staff, end_s=composition.end_s
+            sys.stdout,
+            STEPS,
+            devices=scenario.devices,
+            enrolled=int(composition.enrolled.sum()),
+            people=scenario.staff,
+            end_s=composition.end_s,
         )
 
     @property
@@ -145,6 +151,11 @@ class Recording:
         """As Listener.example."""
         self._folder.add_example(example)
 
+    def enrollments(self, lines: bytes) -> None:
+        """As Listener.enrollments."""
+        if self._keeper is not None:
+            self._keeper.take(lines)
+
     def health(self, row: dict[str, Any]) -> None:
         """As Listener.health."""
         self._folder.add_health(row)
@@ -159,11 +170,13 @@ class Recording:
         print(traceback, file=sys.stderr)
 
     def tick(self) -> None:
-        """Show progress; write our own health once a second."""
+        """Show progress; write our own health, and what is enrolled, once a second."""
         assert self.conductor is not None
         now = time.monotonic() - self.conductor.t0 if self.conductor.t0 else 0.0
         self._progress.online = sum(self.conductor.online.values())
         self._progress.show(now)
+        if self._keeper is not None:
+            self._keeper.tick()
         if now >= self._next_health:
             self._next_health = max(now, self._next_health + 1.0)
             self._folder.add_health(self._machine.row(now))
@@ -172,6 +185,8 @@ class Recording:
         """Write how it ended."""
         assert self.conductor is not None
         self._progress.show(time.monotonic() - self.conductor.t0, last=True)
+        if self._keeper is not None:
+            self._keeper.close()
         dead = self._stand_ins.dead()
         self._record["untrusted"] += [f"the embedded {name} ended during the run" for name in dead]
         self._record["partial"] = self.interrupted or bool(self._tracebacks)
@@ -188,6 +203,11 @@ class Recording:
     def close(self) -> None:
         """Close the folder's files."""
         self._folder.close()
+
+    def _not_kept(self, line: str) -> None:
+        if line not in self._record["untrusted"]:
+            print(f"fleetrush: {line}", file=sys.stderr)
+            self.distrust(line)
 
     def _stand_in_health(self, row: dict[str, Any]) -> None:
         now = time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0

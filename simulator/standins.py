@@ -11,6 +11,7 @@ import secrets
 import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,13 @@ from typing import Any
 from scenarios.schema import Scenario
 from simulator.children import Child, ChildFailed
 from simulator.device import EnrollmentLogin
+from simulator.enrollments_file import replace_file
 from simulator.errors import UserError
 
 BROKERS: Mapping[str, str] = {"embedded": "simulator.backend.broker", "mosquitto": "simulator.backend.mosquitto"}
 STAND_IN = "stand-in"
 OPERATOR_TIMEOUT_S = 60.0
+SECRET_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,39 @@ class StandInSettings:
     payload_bytes: int
 
     @classmethod
-    def of(cls, scenario: Scenario) -> StandInSettings:
-        """For one life: passwords come from a secret made for it, the release is newer than every device's system."""
+    def of(cls, scenario: Scenario, data: Path | None = None) -> StandInSettings:
+        """Of a scenario: the release is newer than every device's system.
+
+        Args:
+            data: where the backend keeps its database, and with it the secret that passwords come from; made for one
+                life when None. Raises: UserError when that cannot be kept there.
+        """
         newest = max(int(model.os_version.partition(".")[0]) for model in scenario.organisation.models)
         return cls(
             domain=scenario.organisation.domain,
-            password_secret=secrets.token_bytes(32),
+            password_secret=secrets.token_bytes(SECRET_SIZE) if data is None else _kept_secret(data),
             password_cost=scenario.backend.password_cost,
             update_share=scenario.updates.offered_share,
             release=f"{newest + 100}.1.0",
             payload_bytes=scenario.updates.payload_bytes,
         )
+
+
+def _kept_secret(data: Path) -> bytes:
+    """The secret of a database's passwords, of which the database itself has hashes only; made when there is none."""
+    path = data / "password_secret"
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            secret = path.read_bytes()
+            if len(secret) == SECRET_SIZE:
+                return secret
+            raise UserError(f"{path}: damaged: expected {SECRET_SIZE} bytes; restore it, or remove {data}")
+        secret = secrets.token_bytes(SECRET_SIZE)
+        replace_file(path, secret)
+    except OSError as error:
+        raise UserError(f"{data}: the backend's database cannot be kept there: {error.strerror}") from None
+    return secret
 
 
 class StandIns:

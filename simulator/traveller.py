@@ -50,6 +50,7 @@ class World:
     Attributes:
         tell: called after every exchange, for a person who watches one device; None for a fleet.
         heard, line_lost: called for every push of every device, and for a push line that broke.
+        rested: called when a journey of a device is over, however it ended.
     """
 
     def __init__(self, plan: Plan, clock: Clock, agenda: Agenda, tape: Tape) -> None:
@@ -60,6 +61,7 @@ class World:
         self.tell: Callable[[Exchange[Any], Response | None, Any, Trouble | None, float], None] | None = None
         self.heard: Callable[[Device, Push], None] = lambda device, push: None
         self.line_lost: Callable[[Device], None] = lambda device: None
+        self.rested: Callable[[Device], None] = lambda device: None
 
 
 class Traveller:

@@ -14,7 +14,7 @@ STEPS = tuple(f"operator.{name}" for name in ACTIONS)
 async def play(traveller: Traveller) -> None:
     """Ask the backend to do the act that this start is for; the next act goes onto the agenda first."""
     plan = traveller.plan
-    act = plan.acts[traveller.start.action - 1]
+    act = next(one for one in plan.acts if one.action == traveller.start.action)
     first = first_after(plan.acts, act)
     if first is not None:
         traveller.world.agenda.put(start_of(first))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator import timers
+from simulator.device import Plan
+from simulator.fleet import DeviceFacts
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, Invalidation, PolicyReason, PushKind, Trust
 from simulator.protocols.naming import agent_of, platform_of
@@ -21,6 +23,7 @@ PUSH_TOKEN_LIFE_MS = 14 * 24 * 3600 * 1000
 
 # After these the scheduler waits as after a success, a day, or for ever (cloud_policy_refresh_scheduler.cc). What is in
 # neither (5xx, no answer) is tried again with a growing delay.
+_UNKNOWN_DEVICE = 410
 _AS_USUAL = frozenset({412, 429, 902})
 _NEXT_DAY = frozenset({400, 403, 413})
 _NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 907})
@@ -28,9 +31,13 @@ _NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 
 
 def client_of(traveller: Traveller, device_id: str) -> Identity:
     """A client of this machine that is not registered yet."""
-    facts = traveller.facts
+    return identity_of(traveller.plan, traveller.facts, device_id)
+
+
+def identity_of(plan: Plan, facts: DeviceFacts, device_id: str) -> Identity:
+    """A client of a machine, without what registration gives."""
     return Identity(
-        traveller.plan.management_url,
+        plan.management_url,
         device_id,
         agent_of(facts.chrome_version),
         platform_of(facts.board, facts.arch, facts.hwid, facts.os_version),
@@ -60,10 +67,11 @@ async def fetch_device(
     try:
         policy = await traveller.ask(exchange)
     except Stopped as stopped:
+        device.forgotten = device.forgotten or stopped.trouble.status == _UNKNOWN_DEVICE
         await _report(traveller, device.identity, stopped)
         raise
     device.trust, device.settings, device.affiliation_ids = policy.trust, policy.settings, policy.affiliation_ids
-    device.disabled = policy.disabled
+    device.disabled, device.forgotten = policy.disabled, False
     traveller.applied(policy.trust.timestamp_ms)
 
 

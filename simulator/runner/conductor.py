@@ -38,6 +38,9 @@ class Listener(Protocol):
     def example(self, example: dict[str, Any]) -> None:
         """One redacted example of a trouble."""
 
+    def enrollments(self, lines: bytes) -> None:
+        """What changed of the enrollments of one engine's devices (simulator.enrollments)."""
+
     def health(self, row: dict[str, Any]) -> None:
         """One second of one process."""
 
@@ -114,6 +117,8 @@ class Conductor:
             self.listener.health(row)
         elif kind == pipe.EXAMPLE:
             self.listener.example(json.loads(payload))
+        elif kind == pipe.ENROLLMENTS:
+            self.listener.enrollments(payload)
         elif kind == pipe.READY:
             self._ready.add(shard)
             self._changed.set()

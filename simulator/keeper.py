@@ -1,0 +1,66 @@
+"""Writes a file of enrollments while a run plays: what engines tell is gathered here and written seldom enough.
+
+The writing waits for the disk in a thread of its own, so that the run's loop does not. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from simulator.enrollments_file import EnrollmentsFile, replace_file
+
+EVERY_S = 1.0
+# A big fleet's file takes longer to write: then this much of the time at most goes into it.
+SHARE = 0.05
+
+
+class Keeper:
+    """The one writer of the file while a run plays.
+
+    Args:
+        failed: called with a line for the user when the file cannot be written; it is as it was then.
+    """
+
+    def __init__(self, file: EnrollmentsFile, failed: Callable[[str], None]) -> None:
+        self._file = file
+        self._failed = failed
+        self._changed = False
+        self._writing: Any = None
+        self._began = self._next = 0.0
+
+    def take(self, lines: bytes) -> None:
+        """What changed, as an engine tells it."""
+        self._file.take(lines)
+        self._changed = True
+
+    def tick(self) -> None:
+        """Write if there is something to write and it is time to."""
+        now = time.monotonic()
+        if self._writing is not None:
+            if not self._writing.ready():
+                return
+            self._ended()
+            self._next = now + max(EVERY_S, (now - self._began) / SHARE)
+        if self._changed and now >= self._next:
+            self._began, self._changed = now, False
+            self._writing = gevent.get_hub().threadpool.spawn(replace_file, self._file.path, self._file.image())
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writing is not None:
+            self._ended()
+        if self._changed:
+            self._writing = gevent.get_hub().threadpool.spawn(replace_file, self._file.path, self._file.image())
+            self._ended()
+
+    def _ended(self) -> None:
+        writing, self._writing = self._writing, None
+        try:
+            writing.get()
+        except OSError as error:
+            self._changed = True
+            self._failed(f"{self._file.path}: the enrollments cannot be written: {error.strerror}")
