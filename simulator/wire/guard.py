@@ -1,5 +1,8 @@
 """Says whom the wire may reach: loopback freely, an authorised host while its time lasts, a public service never.
 
+A loopback address that an authorisation names is held to it like any other: a tunnel's end, say, behind which somebody
+else's system stands.
+
 It judges names, addresses and rates, and nothing else: it opens no socket, resolves no name and sends nothing.
 """
 
@@ -181,12 +184,17 @@ class Guard:
         self._tokens = 1.0 if authorisation is None else max(1.0, authorisation.max_rate_per_s)
         self._filled_at = clock()
 
+    def is_free(self, address: str) -> bool:
+        """Whether a literal address needs no leave: loopback, unless the authorisation names it."""
+        leave = self.authorisation
+        return is_loopback(address) and not (leave is not None and leave.covers(plain_host(address)))
+
     def check(self, host: str, addresses: Sequence[str], port: int) -> None:
         """Whether a connect may go to any one of these addresses; it counts once against the rate.
 
         Raises: as `allowed` and `spend` do; also when only some of the addresses are allowed.
         """
-        if not addresses or not all(map(is_loopback, addresses)):
+        if not addresses or not all(map(self.is_free, addresses)):
             self._judge(host, port)
             self.spend(host, port)
 
@@ -196,7 +204,7 @@ class Guard:
         No address at all means that somebody else (a proxy) resolves the name: then the name alone is judged.
         Raises: Skipped guard_public_service or guard_not_authorised when there is none.
         """
-        own = tuple(filter(is_loopback, addresses))
+        own = tuple(filter(self.is_free, addresses))
         try:
             if len(own) < len(addresses) or not addresses:
                 self._judge(host, port)
@@ -207,7 +215,7 @@ class Guard:
         return tuple(addresses)
 
     def spend(self, host: str, port: int) -> None:
-        """Count one request to a host that is not loopback; the authorisation must still hold.
+        """Count one request to a host that is not free; the authorisation must still hold.
 
         Raises: Skipped guard_public_service, guard_not_authorised or rate_cap.
         """

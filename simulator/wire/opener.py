@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from simulator.protocols.messages import Broken, Trouble
 from simulator.wire.address import Origin, Resolver, exhausted
 from simulator.wire.connection import Connection, Limits
-from simulator.wire.guard import Guard, is_address, is_loopback
+from simulator.wire.guard import Guard, is_address
 from simulator.wire.tls import TlsConnection, TlsSettings, context_of
 
 # One look at every connection this often costs less than one timer a request.
@@ -117,16 +117,16 @@ class Opener:
         return connection
 
     async def _leave(self, origin: Origin, proxy: Origin | None) -> tuple[tuple[str, ...], int, str]:
-        """Where to connect to, and the host whose rate it counts for ("" for loopback): the guard's leave."""
+        """Where to connect to, and the host whose rate it counts for ("" for a free one): the guard's leave."""
         first = proxy or origin
         addresses, port = await self._resolver.addresses(first.host, first.port)
         addresses = self.guard.allowed(first.host, addresses, port)
-        charged = "" if all(map(is_loopback, addresses)) else first.host
+        charged = "" if all(map(self.guard.is_free, addresses)) else first.host
         if proxy is not None:
             # The proxy resolves the name: only the name, or an address in its place, can be judged.
             beyond = (origin.host,) if is_address(origin.host) else ()
             self.guard.allowed(origin.host, beyond, origin.port)
-            charged = charged if is_loopback(origin.host) else origin.host
+            charged = charged if self.guard.is_free(origin.host) else origin.host
         if charged:
             self.guard.spend(charged, port)
         return addresses, port, charged

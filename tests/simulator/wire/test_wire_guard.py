@@ -8,8 +8,6 @@ import pytest
 from wire_servers import OK, answering, played, pooled, served
 
 from simulator.protocols.messages import Request, Skipped
-from simulator.wire import guard as guard_module
-from simulator.wire import opener
 from simulator.wire.guard import Authorisation, Guard
 
 NOW = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
@@ -132,6 +130,17 @@ def test_loopback_and_foreign_addresses_mixed():
         Guard().allowed("idp.city.example", ("192.0.2.7",), 443)
 
 
+@pytest.mark.parametrize(("address", "free"), [("127.0.0.2", False), ("127.0.0.1", True), ("::ffff:127.0.0.2", False)])
+def test_loopback_that_a_leave_names(address, free):
+    """A tunnel's end that the leave names is held to its time and its rate; every other loopback address stays free."""
+    guard, _ = guarded(hosts=["127.0.0.2", "::ffff:127.0.0.2"])
+    assert guard.is_free(address) is free
+    expected = [""] * 6 if free else [""] * 5 + ["rate_cap"]
+    assert [refusal(guard, address, address) for _ in range(6)] == expected
+    late, _ = guarded(NOW + timedelta(hours=1), hosts=["127.0.0.2", "::ffff:127.0.0.2"])
+    assert refusal(late, address, address) == ("" if free else "guard_not_authorised")
+
+
 def test_names_that_somebody_else_resolves():
     """Behind a proxy there is no address: the name alone is judged, and localhost is the proxy's, not ours."""
     for host in ("localhost", "other.example"):
@@ -194,14 +203,8 @@ def test_faults(changes, fault):
 
 
 @played
-async def test_wire_counts_every_request(monkeypatch):
-    """Over a kept connection too, each request to a foreign host counts, and after `until` none is sent."""
-
-    def only_one(address: str) -> bool:
-        return address == "127.0.0.1"
-
-    monkeypatch.setattr(guard_module, "is_loopback", only_one)
-    monkeypatch.setattr(opener, "is_loopback", only_one)
+async def test_wire_counts_every_request():
+    """Over a kept connection too, each request to a host with a leave counts, and after `until` none is sent."""
     wall, clock = Clock(NOW.timestamp()), Clock(0.0)
     leave = Authorisation.parse({**LEAVE, "hosts": ["127.0.0.9"], "max_rate_per_s": 3})
     async with served(answering(OK), host="127.0.0.9") as peer, pooled(guard=Guard(leave, wall, clock)) as pool:
