@@ -1,36 +1,54 @@
-"""The `check` command: one device through the same journeys, every exchange told, before any load."""
+"""One device through the same journeys, every exchange told, before any load: the `check` command, and what `run` does
+first against a named target (as a process of its own: it runs an asyncio loop).
+
+The device is one more than the scenario has, of the same make, with the first person's account: whatever it leaves
+behind at a target stands in no device's way, and the stand-ins it meets are its own.
+"""
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
-from dataclasses import replace
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvloop
 
-from simulator import narration
+from simulator import narration, stuck
 from simulator.agenda import Agenda, Start
 from simulator.children import ChildFailed
-from simulator.composition import Composition, What, compose, order_of
-from simulator.device import Device
+from simulator.composition import What, compose, order_of
+from simulator.device import Device, Plan
 from simulator.engine import RealClock, Sockets
-from simulator.fleet import make_fleet
+from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
 from simulator.order import Order
+from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
 from simulator.standins import StandIns, StandInSettings
 from simulator.tape import Tape
 from simulator.traveller import Stopped, Traveller, World
+from simulator.wire.http import Hop
 
 # What one morning of one device is, in order; an update only when one is offered.
 WALK = ("enroll", "boot", "sign_in", "upload_status", "check_update", "update")
+# Where a journey stops, the ones after it have nothing to begin with.
+DECISIVE = ("enroll", "sign_in")
 TYPING_S = 0.3
-OK, NOT_OK, UNREACHABLE = 0, 1, 3
+OK, NOT_OK, UNDRIVABLE, UNREACHABLE, OUR_BUG = 0, 1, 2, 3, 70
+
+Say = Callable[[str], object]
 
 
-def check(what: What, *, broker: str, verbose: bool) -> int:
-    """Walk one device through its morning. Returns: 0; 1 when a step did not end ok; 3 when nothing could start."""
+def check(what: What, *, broker: str, verbose: bool, say: Say = print) -> int:
+    """Walk one device through its morning.
+
+    Returns: 0; 1 when a step did not end ok, 2 when the identity provider needs JavaScript, 3 when a service could not
+        be reached.
+    """
     composition = compose(what)
     settings = StandInSettings.of(composition.scenario)
     push_url = composition.targets.urls.get("push", "")
@@ -38,66 +56,132 @@ def check(what: What, *, broker: str, verbose: bool) -> int:
         with StandIns(settings, wanted=composition.basis, broker=broker, push_url=push_url) as stand_ins:
             order = replace(order_of(composition, stand_ins, settings.password_secret), lead_s=0.0, operator=None)
             for service, basis in composition.basis.items():
-                print(f"{service:<12} {basis:<9} {order.urls[service]}")
-            return uvloop.run(_walk(order, first_staff(composition), verbose))
+                say(f"{service:<12} {basis:<9} {order.urls[service]}")
+            return uvloop.run(_walk(order, Account(say, verbose)))
     except ChildFailed as failed:
         print(f"fleetrush: {failed}", file=sys.stderr)
         return UNREACHABLE
 
 
-def first_staff(composition: Composition) -> int:
-    """The first fleet row that has a person."""
-    scenario = composition.scenario
-    staff = make_fleet(scenario.organisation, scenario.devices, scenario.seed)["staff"]
-    return int(staff.argmax())
+def plan_of_one_more(order: Order) -> tuple[int, Plan]:
+    """A device that no fleet of this scenario has, and a plan in which it is the first person's."""
+    scenario = order.scenario
+    row = scenario.devices
+    fleet = make_fleet(scenario.organisation, row + 1, scenario.seed)
+    person = device_facts(fleet, scenario.organisation, int(fleet["staff"].argmax()))
+    device = device_facts(fleet, scenario.organisation, row)
+    facts = replace(device, spare=False, user=person.user, display_name=person.display_name)
+    return row, replace(order.plan(fleet), typing_median_s=TYPING_S, publishes=(), facts=lambda row: facts)
 
 
-async def _walk(order: Order, row: int, verbose: bool) -> int:
+@dataclass(slots=True)
+class Account:
+    """Tells of each exchange as it ends, and remembers how the walk fared.
+
+    Attributes:
+        say: takes a line.
+        verbose: whether messages are told decoded.
+        persons: names that are told to nobody.
+    """
+
+    say: Say
+    verbose: bool
+    persons: tuple[str, ...] = ()
+    troubles: list[Trouble] = field(default_factory=list)
+    exchanges: int = 0
+    undrivable: bool = False
+    _hops: list[Hop] = field(default_factory=list)
+
+    def hop(self, hop: Hop) -> None:
+        """As HttpPool.watch."""
+        self._hops.append(hop)
+
+    def exchange(
+        self, exchange: Exchange[Any], response: Response | None, answer: Any, trouble: Trouble | None, seconds: float
+    ) -> None:
+        """Tell one exchange; of a sign-in every hop, the form chosen, and on failure what was expected."""
+        self.exchanges += 1
+        hops, self._hops = self._hops, []
+        self.say(narration.line(exchange, response, answer, trouble, seconds))
+        if exchange.step.startswith("identity."):
+            for text in narration.hop_lines(hops):
+                self.say(text)
+        if response is not None and isinstance(answer, (LoginForm, SamlPost)):
+            self.say(f"    {stuck.chosen(answer, response)}")
+        if self.verbose:
+            for text in narration.decoded(exchange, response):
+                self.say(text)
+        if trouble is not None:
+            self.troubles.append(trouble)
+            of_sign_in = exchange.step.startswith("identity.")
+            scripted = stuck.needs_script(trouble, response, hops) if of_sign_in else None
+            self.undrivable |= scripted is not None
+            for text in stuck.explained(exchange.step, trouble, response, scripted, self.persons):
+                self.say(f"    {text}")
+
+    @property
+    def code(self) -> int:
+        """How it fared, as `check` returns it."""
+        if self.undrivable:
+            return UNDRIVABLE
+        if any(map(stuck.unreachable, self.troubles)):
+            return UNREACHABLE
+        return NOT_OK if self.troubles else OK
+
+
+async def _walk(order: Order, account: Account) -> int:
     clock = RealClock(time.monotonic(), time.time())
-    world = World(
-        replace(order.plan(order.fleet()), typing_median_s=TYPING_S, publishes=()),
-        clock,
-        Agenda(),
-        Tape(STEPS, JOURNEY_NAMES),
-    )
-    told: list[Trouble | None] = []
+    row, plan = plan_of_one_more(order)
+    world = World(plan, clock, Agenda(), Tape(STEPS, JOURNEY_NAMES))
 
     def tell(
         exchange: Exchange[Any], response: Response | None, answer: Any, trouble: Trouble | None, sent: float
     ) -> None:
-        told.append(trouble)
-        print(narration.line(exchange, response, answer, trouble, clock.now() - sent), flush=True)
-        if verbose:
-            for text in narration.decoded(exchange, response):
-                print(text)
+        account.exchange(exchange, response, answer, trouble, clock.now() - sent)
 
     def heard(device: Device, push: Push) -> None:
-        print(f"{'push':<28} {len(push.payload)} bytes on {push.topic.partition('/')[0]}/...")
+        account.say(f"{'push':<28} {len(push.payload)} bytes on {push.topic.partition('/')[0]}/...")
 
     world.tell, world.heard = tell, heard
     sockets = Sockets(order)
-    facts = world.plan.facts(row)
+    sockets.pool.watch = account.hop
+    facts = plan.facts(row)
     device = Device(row, sockets.wire(facts))
-    print(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {facts.user}")
-    stopped = await _journeys(world, device)
+    account.persons = (facts.user, facts.display_name)
+    account.say(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {facts.user}")
+    stopped = await _journeys(world, device, account.say)
     if device.line is not None:
         device.line.close()
     await sockets.close()
-    bad = [trouble for trouble in told if trouble is not None]
-    print(f"{len(told)} exchanges, {len(bad)} not ok" + (f"; stopped at {stopped}" if stopped else ""))
-    return NOT_OK if bad else OK
+    bad = len(account.troubles)
+    account.say(f"{account.exchanges} exchanges, {bad} not ok" + (f"; stopped at {stopped}" if stopped else ""))
+    return account.code
 
 
-async def _journeys(world: World, device: Device) -> str:
+async def _journeys(world: World, device: Device, say: Say) -> str:
     """Play the walk one journey after the other. Returns: the step that stopped it, or ""."""
     for name in WALK:
         if name == "update" and device.offer is None:
             continue
         now = world.clock.now()
-        print(f"-- {name}")
+        say(f"-- {name}")
         try:
             await JOURNEYS[name].play(Traveller(world, device, Start(now, device.row, name, "planned"), now))
         except Stopped as stopped:
-            if name in ("enroll", "sign_in"):
+            if name in DECISIVE:
                 return stopped.step
     return ""
+
+
+def main() -> int:
+    """Entry of `python -P -m simulator.check`: (What, broker) pickled on standard input, by our own process only."""
+    what, broker = pickle.load(sys.stdin.buffer)
+    try:
+        return check(what, broker=broker, verbose=False)
+    except Exception:
+        traceback.print_exc()
+        return OUR_BUG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from simulator.run import RunOptions, run
 
-    return run(_what(options), RunOptions(options.engines, options.broker, options.out, options.web))
+    return run(_what(options), RunOptions(options.engines, options.broker, options.out, options.web, options.verbose))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
     run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
+    run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
     check = commands.add_parser("check", parents=[what, broker], help="one device, every exchange shown, no load")
     check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
     commands.add_parser("plan", parents=[what, engines], help="what a run would send; sends nothing")

@@ -6,16 +6,19 @@ No secret is told: tokens, codes, cookies, passwords and assertions are named, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
 from simulator.protocols import management_pb2 as pb
+from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Response, Trouble
+from simulator.redaction import redacted
+from simulator.wire.http import Hop
 
 HIDDEN = "(hidden)"
 _SECRET = re.compile(
@@ -33,7 +36,7 @@ def line(
     request = exchange.request
     status = response.status if response is not None else 0
     end = "ok" if trouble is None else trouble.outcome
-    said = learnt(answer) if trouble is None else str(trouble)
+    said = learnt(answer) if trouble is None else redacted(str(trouble))
     where = f"{request.method} {_place(request.url)}"
     return f"{exchange.step:<28} {end:<8} {status or '-':>3} {seconds * 1000:8.1f} ms  {where}" + (
         f"\n{'':<28} {said}" if said else ""
@@ -42,8 +45,8 @@ def line(
 
 def learnt(answer: Any) -> str:
     """What a reader made of an answer, in a few words."""
-    if answer is None or answer == ():
-        return ""
+    if answer is None or answer == () or isinstance(answer, LoginForm | SamlPost):
+        return ""  # of a form its fields are told, by whoever knows the page
     if isinstance(answer, str):
         return _place(answer) if "://" in answer else HIDDEN if answer else ""
     if isinstance(answer, tuple):
@@ -59,6 +62,26 @@ def decoded(exchange: Exchange[Any], response: Response | None) -> Iterator[str]
     yield from _message("sent", exchange.request.headers, exchange.request.body, pb.DeviceManagementRequest())
     if response is not None:
         yield from _message("got", response.headers, response.body, pb.DeviceManagementResponse())
+
+
+def hop_lines(hops: Sequence[Hop]) -> Iterator[str]:
+    """Each hop with its status and time, where it leads, and its cookies: names and attributes, never values.
+
+    A single hop is the exchange itself, whose line says the rest.
+    """
+    for hop in hops:
+        if len(hops) > 1:
+            yield f"    {hop.method} {_place(hop.url)}  {hop.status} {hop.seconds * 1000:.1f} ms"
+        for name, value in hop.headers:
+            if name == "location":
+                yield f"      leads to {_place(urljoin(hop.url, value))}"
+            elif name == "set-cookie":
+                yield f"      sets {_cookie(value)}"
+
+
+def _cookie(line: str) -> str:
+    pair, *attributes = (part.strip() for part in line.split(";"))
+    return f"{pair.partition('=')[0]} ({'; '.join(attributes) or 'no attributes'})"
 
 
 def _message(way: str, headers: tuple[tuple[str, str], ...], body: bytes, empty: Message) -> Iterator[str]:

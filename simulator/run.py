@@ -8,7 +8,9 @@ from __future__ import annotations
 # Locust patches the interpreter when it is imported, so it comes before whatever could hold an unpatched socket.
 from simulator.runner.conductor import Conductor  # isort: skip
 
+import pickle
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 
 from reports.runfolder import RunFolder
 from simulator.children import ChildFailed
-from simulator.composition import Composition, What, compose, order_of
+from simulator.composition import TARGET, Composition, What, compose, order_of
 from simulator.conclusion import conclude
 from simulator.enrollments_file import locked
 from simulator.errors import UserError
@@ -36,29 +38,36 @@ from simulator.progress import Progress
 from simulator.runrecord import run_record
 from simulator.standins import StandIns, StandInSettings
 
-INTERRUPTED, OUR_BUG, UNTRUSTED = 130, 70, 3
+INTERRUPTED, OUR_BUG, UNTRUSTED, USAGE = 130, 70, 3, 2
+CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI)."""
+    """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI).
+
+    `verbose` shows the check that a named target gets first even when it ends well.
+    """
 
     engines: int = 1
     broker: str = "embedded"
     base: Path = Path("runs")
     web_port: int | None = None
+    verbose: bool = False
 
 
 def run(what: What, options: RunOptions) -> int:
     """Play, record, conclude. Returns: the exit code. Raises: UserError before anything was sent."""
     with locked(what.enrollments):
-        return _run(compose(what), options)
+        return _run(what, compose(what), options)
 
 
-def _run(composition: Composition, options: RunOptions) -> int:
+def _run(what: What, composition: Composition, options: RunOptions) -> int:
     missed = limits_missed(composition, options.engines)
     if missed:
         raise UserError(*missed)
+    if TARGET in composition.basis.values() and (code := check_first(what, options)):
+        return code
     file = composition.enrollments
     if file is not None:
         file.write()
@@ -80,6 +89,23 @@ def _run(composition: Composition, options: RunOptions) -> int:
         if recording is not None:
             recording.close()
     return recording.exit_code(conclude(recording.path, sys.stdout))
+
+
+def check_first(what: What, options: RunOptions) -> int:
+    """Send one device ahead, before any load on what the user named.
+
+    Returns: 0 when it got through; else how the run ends: 3 when a target cannot be reached, 2 when it answers and
+        cannot be played against as it is, 70 for a bug of ours.
+    """
+    print("one device goes first", flush=True)
+    told = pickle.dumps((what, options.broker))
+    done = subprocess.run(CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode or options.verbose:
+        print(done.stdout.decode(errors="replace"), end="", flush=True)
+    if done.returncode in (0, OUR_BUG):
+        return done.returncode
+    print("fleetrush: the device that went first did not get through; nothing else was sent", file=sys.stderr)
+    return UNTRUSTED if done.returncode == UNTRUSTED else USAGE
 
 
 def play(composition: Composition, options: RunOptions, recording: Recording, order: Order) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reports.record import OUTCOMES, PACK, TRIGGERS
 from simulator.protocols.messages import REASONS, Trouble
+from simulator.redaction import redacted
 
 EXAMPLES_EACH = 3
 
@@ -70,7 +71,8 @@ class Tape:
     def example(self, step: str, trouble: Trouble, *, done: float, device: int, url: str) -> None:
         """Keep what happened, for a person, if it is one of the first of its (step, reason).
 
-        The URL loses its query: identities and tokens travel there.
+        The URL loses its query: identities and tokens travel there. A detail may hold a server's own words: they lose
+        what looks like a person or a token.
         """
         if trouble.reason.startswith("harness_"):
             self.ours[trouble.reason] += 1
@@ -83,7 +85,7 @@ class Tape:
                     "reason": trouble.reason,
                     "outcome": trouble.outcome,
                     "status": trouble.status,
-                    "detail": trouble.detail[:500],
+                    "detail": redacted(trouble.detail),
                     "url": url.partition("?")[0],
                     "device": device,
                     "at_s": round(done, 3),

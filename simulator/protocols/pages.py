@@ -18,6 +18,8 @@ from simulator.protocols.messages import Broken, Response
 _SUBMITS = frozenset({"submit", "image"})
 # Controls that nobody types into.
 _UNTYPED = frozenset({"hidden", "checkbox", "radio", "button", "reset", "file", "range", "color"}) | _SUBMITS
+# Elements whose text no browser draws.
+_UNSEEN = frozenset({"script", "style", "template"})
 _ERROR_WORDS = ("error", "alert", "feedback")
 _SAID_MAX = 120
 
@@ -37,6 +39,7 @@ class PageForm:
     """One form of a page.
 
     Attributes:
+        name: its id, else its name, else "".
         action: absolute http(s) URL without fragment. method: "GET" or "POST".
         fields: the entry list of pressing the default button (HTML 4.10.21.4), in document order.
         typed: the fields that a person types into, in document order; read-only ones are not among them.
@@ -44,6 +47,7 @@ class PageForm:
         unseen: it is made to submit itself: the page's onload does, or its button is inside noscript.
     """
 
+    name: str
     action: str
     method: str
     fields: tuple[tuple[str, str], ...]
@@ -100,6 +104,22 @@ class Page:
                 return text[:_SAID_MAX]
         return _text(next(self._root.iter("title"), None))[:_SAID_MAX]
 
+    def text(self) -> str:
+        """What a reader without JavaScript sees, title and buttons included, white space folded."""
+        parts: list[str] = []
+        _gather(self._root, parts)
+        return " ".join(" ".join(parts).split())
+
+
+def _gather(element: etree._Element, parts: list[str]) -> None:
+    if isinstance(element.tag, str) and element.tag not in _UNSEEN and element.get("hidden") is None:
+        if element.get("type", "").lower() in _SUBMITS | {"button"}:
+            parts.append(element.get("value", ""))
+        parts.append(element.text or "")
+        for child in element:
+            _gather(child, parts)
+    parts.append(element.tail or "")
+
 
 def origin_of(url: str) -> str:
     """scheme://host[:port] of an http(s) URL in lower case, "" of anything else (RFC 6454 4)."""
@@ -132,6 +152,7 @@ def _form(
     )
     hidden_button = button is not None and next(button.iterancestors("noscript"), None) is not None
     return PageForm(
+        form.get("id", "") or form.get("name", ""),
         url,
         "POST" if method.strip().lower() == "post" else "GET",
         tuple(entry for control in controls for entry in _entries(control, button)),

@@ -7,8 +7,9 @@ query or a header: they hold codes and tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from simulator.protocols.messages import Broken, Request, Response, Sink, Trouble
 from simulator.wire.address import Origin, follow, locate
@@ -27,8 +28,21 @@ _OF_BODY = frozenset({"content-encoding", "content-language", "content-location"
 _OF_ORIGIN = frozenset({"authorization"})
 
 
+class Hop(NamedTuple):
+    """One request on the way to an answer, redirects being hops of their own: what answered and what it told."""
+
+    method: str
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    seconds: float
+
+
 class HttpPool:
     """What the devices of one engine share. Make it inside the running loop.
+
+    Attributes:
+        watch: called after every hop, for a person who watches one device; None for a fleet.
 
     Args:
         guard: asked at every connect.
@@ -55,6 +69,7 @@ class HttpPool:
         self.idle_s = idle_s
         self.secure_cookies_over_http = secure_cookies_over_http
         self.limits = limits or Limits()
+        self.watch: Callable[[Hop], None] | None = None
         self.opener = Opener(
             guard=guard,
             connect_timeout_s=connect_timeout_s,
@@ -120,6 +135,7 @@ class HttpLine:
         while True:
             origin, target = _place(url)
             head = self._head(method, origin, target, headers, body, browser=browser)
+            began = time.monotonic()
             answer, sent = await self._exchange(
                 origin, head, body, head_only=method == "HEAD", sink=sink, deadline=deadline
             )
@@ -127,6 +143,8 @@ class HttpLine:
             bytes_out += sent
             status, told = answer.status, answer.headers
             self._learn(origin, target, told)
+            if self._pool.watch is not None:
+                self._pool.watch(Hop(method, url, status, told, time.monotonic() - began))
             location = _location(told) if request.redirects and status in _REDIRECTS else ""
             if not location:
                 return Response(status, told, self._plain(answer), url, bytes_in, bytes_out)
