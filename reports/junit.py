@@ -1,4 +1,4 @@
-"""junit.xml: one case per objective and one for trust, for a pipeline that shows tests.
+"""junit.xml: one case per objective, one for trust and one for a target that gave in, for a pipeline that shows tests.
 
 A case fails if and only if the exit code is 1: in a run that cannot be trusted, or did not come to its end, every
 verdict is unknown already, and unknown is a skipped case with its reason. Nothing is judged here.
@@ -25,6 +25,8 @@ def junit(summary: Mapping[str, Any], *, utc: str, seconds: float, host: str) ->
     """
     classname = f"fleetrush.{summary['scenario']}"
     cases = [_trust(summary["harness"], classname)]
+    if summary["verdict"] == "fail" and summary["partial"]:
+        cases.append(_gave_in(summary["ended"], classname))
     cases += [_objective(row, classname) for row in summary["objectives"]]
     counts = {
         "tests": str(len(cases)),
@@ -44,6 +46,12 @@ def _trust(harness: Mapping[str, Any], classname: str) -> etree._Element:
     case = etree.Element("testcase", {"classname": classname, "name": "the run can be trusted", "time": "0"})
     if not harness["trustworthy"]:
         etree.SubElement(case, "skipped", {"message": _legal("; ".join(harness["reasons"]))})
+    return case
+
+
+def _gave_in(ended: Mapping[str, Any], classname: str) -> etree._Element:
+    case = etree.Element("testcase", {"classname": classname, "name": "no target gave in", "time": "0"})
+    etree.SubElement(case, "failure", {"type": "aborted", "message": _legal(ended["detail"])})
     return case
 
 

@@ -79,6 +79,7 @@ def _template() -> Template:
         "measured": wording.measured,
         "over": wording.over,
         "soft": _soft,
+        "clock": wording.city_clock,
     }
     environment.tests["milestone"] = is_milestone
     return environment.get_template("report.html.j2")

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from reports.objectives import ALL, Evidence, combined, judge, read_objectives
+from reports.outages import outages
 from reports.percentiles import Ranked
 from reports.record import OUTCOMES, Samples
 from reports.runfolder import FORMAT, RunData
@@ -22,6 +23,8 @@ PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 ENROLLED_BY: Final = "management.api_authorization"
 """The last step of enrolling: a device that registered and got no further is not enrolled."""
 PAYLOAD: Final = "updates.payload"
+ABORTED: Final = "aborted"
+"""How run.json says that a run was stopped to spare a target that gave in."""
 REACHED: Final = ("signed_in", "ready", "updated", "applied")
 
 _OK: Final = OUTCOMES.index("ok")
@@ -36,7 +39,8 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
         steps: its samples by step, where the caller has them already.
 
     Returns: summary.json as a dict. Beyond the words of the design it has `title`, `question`, `undecided`, `phases`,
-        `bytes`, per step `reasons`, `at_least_ms`, `bytes_in`, `bytes_out`, and what objectives and trust add.
+        `bytes`, `outages`, `ended` {reason, detail}, per step `reasons`, `at_least_ms`, `bytes_in`, `bytes_out`, and
+        what objectives and trust add.
         `latency_ms` of a percentile among the outcomes other than ok is null; `at_least_ms` is then the largest ok one.
     """
     steps = steps or Steps(data.run, data.samples)
@@ -68,6 +72,7 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
         "seed": data.run["seed"],
         "compression": data.run["compression"],
         "partial": partial,
+        "ended": {"reason": "killed", "detail": "", **(data.run.get("ended") or {})},
         "undecided": scenario["folded"].get("undecided") or "fail",
         "devices": _devices(data.run, steps),
         "phases": phases.to_json(),
@@ -75,8 +80,16 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
         "steps": rows,
         "harness": trust.to_json(),
         "objectives": judged,
-        "verdict": "unknown" if barred else combined(one["verdict"] for one in judged),
+        "outages": outages(data.run, steps),
+        "verdict": _verdict(data.run, judged, trustworthy=trust.trustworthy, barred=bool(barred)),
     }
+
+
+def _verdict(run: Mapping[str, Any], judged: Sequence[Mapping[str, Any]], *, trustworthy: bool, barred: bool) -> str:
+    """The run's verdict. A target that gave in under load so far that the run was stopped did not hold."""
+    if trustworthy and (run.get("ended") or {}).get("reason") == ABORTED:
+        return "fail"
+    return "unknown" if barred else combined(one["verdict"] for one in judged)
 
 
 def _barred(trustworthy: bool, partial: bool) -> str:

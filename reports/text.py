@@ -25,6 +25,8 @@ def text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = "") -> 
     parts = [_devices(summary), _steps(summary)]
     if summary["objectives"]:
         parts.append(_objectives(summary))
+    if summary["outages"]:
+        parts.append(["went down:", *(f"  {wording.down(outage)}" for outage in summary["outages"])])
     trust = [f"note: {note}" for note in summary["harness"]["notes"]]
     parts.append([f"{said.word}. {said.because}", wording.standing(run, summary), *trust])
     if page:

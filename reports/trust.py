@@ -32,6 +32,7 @@ PRESSURE_SHARE_AT_MOST: Final = 0.9
 """Of a window, in which any task of the machine waited for a core, unless the stand-in shares our cores: its own
 work raises the figure then, and the run queue of the engines tells what that cost us."""
 
+RATE_CAP: Final = "rate_cap"
 _OWN_STARTS: Final = (TRIGGERS.index("planned"), TRIGGERS.index("timer"))
 _SKIPPED: Final = OUTCOMES.index("skipped")
 
@@ -87,7 +88,7 @@ def judge_trust(data: RunData, objectives: Sequence[Objective]) -> Trust:
         },
     }
     reasons += [f"{_SAYS[key].format(**figure)}" for key, figure in figures.items() if _over(figure)]
-    reasons += _ours(data)
+    reasons += _ours(data) + _held_back(data)
     notes = []
     if shared:
         notes.append("The stand-in shared our cores: its times and ours lengthen each other.")
@@ -172,6 +173,13 @@ def _ours(data: RunData) -> list[str]:
     ours = [index for index, name in enumerate(data.run["reasons"]) if name.startswith("harness_")]
     counts = np.bincount(data.samples["reason"], minlength=len(data.run["reasons"]))
     return [f"samples that ended as {data.run['reasons'][at]}: {counts[at]:,}" for at in ours if counts[at]]
+
+
+def _held_back(data: RunData) -> list[str]:
+    """Samples that our own cap on the rate did not let start: the targets were asked for less than was planned."""
+    names = list(data.run["reasons"])
+    held = int((data.samples["reason"] == names.index(RATE_CAP)).sum()) if RATE_CAP in names else 0
+    return [f"max_rate_per_s held {held:,} exchanges back: less was asked than the scenario says"] if held else []
 
 
 def _engines(health: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -42,7 +42,7 @@ def headline(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
             "These numbers decide nothing: " + "; ".join(summary["harness"]["reasons"]) + ".",
         )
     if summary["partial"]:
-        return Headline("unknown", "Cut short", "The run did not come to its end, so it decides nothing.")
+        return _cut_short(summary)
     if not objectives:
         return Headline("unknown", "Not judged", "The scenario sets no objective.")
     missed = [row for row in objectives if row["verdict"] == "fail"]
@@ -55,6 +55,24 @@ def headline(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
         )
     met = "The one objective was met." if len(objectives) == 1 else f"All {len(objectives)} objectives were met."
     return Headline("pass", f"Holds{where}", met)
+
+
+def down(outage: Mapping[str, Any]) -> str:
+    """One of summary.json's outages in a line."""
+    minutes = round((outage["to_s"] - outage["from_s"]) / 60)
+    span = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return (
+        f"{city_clock(outage['city_s'])}  {outage['step']}: {outage['not_ok']:,} of {outage['count']:,} not ok"
+        f" within {span} ({outage['reason']})"
+    )
+
+
+def _cut_short(summary: Mapping[str, Any]) -> Headline:
+    why = str(summary["ended"]["detail"])
+    if summary["verdict"] == "fail":
+        return Headline("fail", "Gave in", f"The run was stopped to spare the target: {why}.")
+    cut = "The run did not come to its end, so it decides nothing"
+    return Headline("unknown", "Cut short", f"{cut}: {why}." if why else f"{cut}.")
 
 
 def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Tested:

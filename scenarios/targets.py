@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from scenarios.base import Frozen, Many, Positive, Text
+from scenarios.base import Frozen, Many, Positive, PositiveShare, Text
 from scenarios.faults import Loc, ScenarioFaults, explain, fault
 from scenarios.load import COMMAND_LINE, read_toml
 
@@ -56,12 +56,26 @@ def _there(name: str | None, info: ValidationInfo) -> str | None:
     return str(path.resolve()) if path else None
 
 
+class AbortWhen(Frozen):
+    """When a run stops early to spare a target: a step of it ends other than ok this often, over this long."""
+
+    error_share: PositiveShare = 0.5
+    over_s: Positive = 30
+
+
 class _Target(Frozen):
     ca_file: Text | None = None
     """PEM file of the city's own certificate authority, relative to the targets file."""
     verify_tls: bool = True
     staging: bool = False
     """Whether this is a copy that may be loaded until it gives in."""
+    abort_when: AbortWhen | None = None
+    """When to spare it; left out, a staging copy is never spared and anything else by AbortWhen's own figures."""
+
+    @property
+    def aborts(self) -> AbortWhen | None:
+        """When the run stops early for its sake; None for never."""
+        return self.abort_when or (None if self.staging else AbortWhen())
 
     _ca = field_validator("ca_file")(_there)
 

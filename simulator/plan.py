@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import resource
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
 from simulator.standins import STAND_IN
 from simulator.timetable import journeys_of, make_timetable, peak_rate_per_s
+from simulator.wire.guard import Authorisation, Guard
 
 # A device keeps a connection to each origin it spoke to for this long after the last answer: typing and idle time.
 CONNECTION_S = 40.0
@@ -74,8 +76,32 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     )
 
 
+def authorised_rate(composition: Composition) -> tuple[float, float] | None:
+    """Requests a second at the peak to the hosts that need leave, and how many of them are authorised.
+
+    Starts at the peak are random as people are: the rate stands three standard deviations above their mean, so that
+    the cap holds nothing back.
+
+    Returns: None where no named target needs leave.
+    """
+    leave, scenario = composition.targets.authorisation, composition.scenario
+    if leave is None:
+        return None
+    guard = Guard(Authorisation.parse(leave.model_dump(by_alias=True)))
+    held = [name for name, url in composition.targets.urls.items() if not guard.is_free(urlsplit(url).hostname or "")]
+    if not held:
+        return None
+
+    def asked(*journeys: str) -> int:
+        return sum(step.partition(".")[0] in held for name in journeys for step in JOURNEYS[name].steps)
+
+    peak = peak_rate_per_s(scenario) * asked("boot", "sign_in")
+    rate = max(peak + 3 * sqrt(peak), scenario.enrollment.rate_per_s * asked("enroll"))
+    return rate, leave.max_rate_per_s
+
+
 def limits_missed(composition: Composition, engines: int) -> list[str]:
-    """One line for each limit of this machine that the plan would break."""
+    """One line for each limit, of this machine or of the authorisation, that the plan would break."""
     expected = forecast(composition, engines)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     missed = []
@@ -89,6 +115,12 @@ def limits_missed(composition: Composition, engines: int) -> list[str]:
         needed = max(expected.backend_descriptors, composition.scenario.starts("boot") + SPARE_DESCRIPTORS)
         if needed > most:
             missed.append(f"the stand-ins need {needed:,} open files and may have {most:,}: play fewer --devices")
+    rate = authorised_rate(composition)
+    if rate is not None and rate[0] > rate[1]:
+        missed.append(
+            f"the plan sends up to {rate[0]:,.0f} requests/s to the targets and max_rate_per_s is {rate[1]:g}:"
+            " play fewer --devices, at a lower --compression, or have more authorised"
+        )
     ports = ephemeral_ports()
     if ports and composition.scenario.starts("boot") > ports:
         missed.append(
@@ -141,6 +173,9 @@ def show_plan(what: What, engines: int) -> int:
         print(f"  target             {name}: {url}")
     for act in composition.left_out:
         print(f"  left out           {act}: a service of yours takes no acts of ours")
+    rate = authorised_rate(composition)
+    if rate is not None:
+        print(f"  authorised         up to {rate[0]:,.0f} of {rate[1]:g} requests/s")
     missed = limits_missed(composition, engines)
     for line in missed:
         print(f"  cannot be played: {line}")

@@ -35,6 +35,7 @@ from simulator.keeper import Keeper
 from simulator.order import Order
 from simulator.plan import limits_missed
 from simulator.progress import Progress
+from simulator.protection import Protection, leave_faults, leave_notes
 from simulator.runrecord import run_record
 from simulator.standins import StandIns, StandInSettings
 
@@ -63,7 +64,7 @@ def run(what: What, options: RunOptions) -> int:
 
 
 def _run(what: What, composition: Composition, options: RunOptions) -> int:
-    missed = limits_missed(composition, options.engines)
+    missed = limits_missed(composition, options.engines) + leave_faults(composition, time.time())
     if missed:
         raise UserError(*missed)
     if TARGET in composition.basis.values() and (code := check_first(what, options)):
@@ -74,6 +75,8 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     data = None if file is None else file.database
     settings = StandInSettings.of(composition.scenario, data)
     recording: Recording | None = None
+    for note in leave_notes(composition, time.time()):
+        print(note)
     try:
         push_url = composition.targets.urls.get("push", "")
         with StandIns(
@@ -119,6 +122,7 @@ def play(composition: Composition, options: RunOptions, recording: Recording, or
 
     def interrupt() -> None:
         recording.interrupted = True
+        recording.cut = recording.cut or ("interrupted", "")
         conductor.stop()
 
     handlers = [gevent.signal_handler(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -131,12 +135,19 @@ def play(composition: Composition, options: RunOptions, recording: Recording, or
 
 
 class Recording:
-    """Writes the run folder while the run plays, and shows how it goes. It is the conductor's listener."""
+    """Writes the run folder while the run plays, and shows how it goes. It is the conductor's listener.
+
+    Attributes:
+        interrupted: whether somebody stopped the run.
+        cut: why the run does not come to its end, as run.json's `ended` names it and in words; None while it may.
+    """
 
     def __init__(self, composition: Composition, options: RunOptions, stand_ins: StandIns) -> None:
         self.conductor: Conductor | None = None
         self.interrupted = False
+        self.cut: tuple[str, str] | None = None
         self._tracebacks: list[str] = []
+        self._protection = Protection(STEPS, composition.targets)
         self._stand_ins = stand_ins
         self._machine = MachineHealth("run")
         self._next_health = 0.0
@@ -172,6 +183,7 @@ class Recording:
         """As Listener.samples."""
         self._folder.add_samples(batch)
         self._progress.take(records)
+        self._protection.take(records)
 
     def example(self, example: dict[str, Any]) -> None:
         """As Listener.example."""
@@ -206,6 +218,10 @@ class Recording:
         if now >= self._next_health:
             self._next_health = max(now, self._next_health + 1.0)
             self._folder.add_health(self._machine.row(now))
+        if self.cut is None and (cut := self._protection.verdict(now, time.time())):
+            self.cut = cut
+            print(f"\nstopping: {cut[1]}", flush=True)
+            self.conductor.stop()
 
     def ended(self) -> None:
         """Write how it ended."""
@@ -215,9 +231,10 @@ class Recording:
             self._keeper.close()
         dead = self._stand_ins.dead()
         self._record["untrusted"] += [f"the embedded {name} ended during the run" for name in dead]
-        self._record["partial"] = self.interrupted or bool(self._tracebacks)
-        reason = "interrupted" if self.interrupted else "failed" if self._tracebacks else "complete"
-        self._record["ended"] = {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        reason, detail = self.cut or (("failed", "") if self._tracebacks else ("complete", ""))
+        self._record["partial"] = reason != "complete"
+        ended = {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason, "detail": detail}
+        self._record["ended"] = ended
         self._folder.write_run(self._record)
 
     def exit_code(self, judged: int) -> int:

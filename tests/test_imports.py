@@ -98,6 +98,7 @@ COMPOSERS = (
     "simulator.narration",
     "simulator.stuck",
     "simulator.plan",
+    "simulator.protection",
     "simulator.listing",
     "simulator.serve",
     "simulator.standins",
