@@ -110,6 +110,12 @@ class Enrollment(Frozen):
     """Before the morning, in real time: all devices that are not enrolled yet enroll."""
 
     rate_per_s: Positive = 100
+    way: Literal["account", "token", "attestation"] = "account"
+    """By an account that may enroll, by an enrollment token, or by a machine's certificate (zero touch)."""
+    state_determination: Literal["unified", "legacy"] = "unified"
+    """What a machine asks before: one question, or two checks, by state key and by serial number."""
+    license_type: Literal["enterprise", "kiosk"] = "enterprise"
+    """What each device asks for."""
 
 
 class People(Frozen):
@@ -140,11 +146,34 @@ class Updates(Frozen):
     """What a real full update weighs; figures scaled to it are marked "computed"."""
 
 
+class Terms(Frozen):
+    """On which terms the stand-in enrolls devices."""
+
+    licenses: Annotated[int, Field(ge=0)] | None = None
+    """For how many devices; any number when left out."""
+    packaged_licenses: bool = False
+    """Whether every machine was bought with a licence of its own: none is needed then, and none is for a kiosk."""
+    serial_prefix: str = ""
+    """With what the serial numbers of the city's machines begin; any machine is the city's when left out."""
+    approval: bool = False
+    """Whether somebody has to approve a machine that enrolls for the first time."""
+    hash_modulus: Annotated[int, Field(ge=1, le=1 << 62)] | None = None
+    """Into how many buckets known machines are sorted, a power of two; as many as are asked for when left out."""
+
+    @field_validator("hash_modulus")
+    @classmethod
+    def _power_of_two(cls, modulus: int | None) -> int | None:
+        if modulus is not None and modulus & (modulus - 1):
+            raise PydanticCustomError("modulus", "a power of two")
+        return modulus
+
+
 class Backend(Frozen):
     """Settings of the stand-in."""
 
     password_cost: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
     """PBKDF2-HMAC-SHA256 iterations for each password."""
+    enrollment: Terms = Terms()
 
 
 class Objective(Frozen):

@@ -6,7 +6,7 @@ traveller.py's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,19 +61,28 @@ class Publish:
 class EnrollmentLogin:
     """With what devices may be enrolled. Each way to enroll needs one of them; what there is none of is empty.
 
-    `oauth_token` is an access token, of scope chromeosdevicemanagement, of an account that may enroll;
-    `enrollment_token` one that stands for the organisation.
+    Attributes:
+        oauth_token: an access token, of scope chromeosdevicemanagement, of an account that may enroll.
+        enrollment_token: one that stands for the organisation.
+        attestation_secret: of the simulated authority that certifies machines, in hex.
     """
 
     oauth_token: str = ""
     enrollment_token: str = ""
+    attestation_secret: str = ""
+
+    @classmethod
+    def told(cls, said: Mapping[str, str]) -> EnrollmentLogin:
+        """What the backend's operator API answers to `enrollment_token`."""
+        return cls(said["access_token"], said["enrollment_token"], said["attestation_secret"])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What every journey of a run may know. URLs are bases without a trailing slash; times in real seconds.
 
-    `facts` tells who a fleet row is. `verification_key` is the DER of the key that vouches for policy keys, None
+    `facts` tells who a fleet row is. `way`, `state_determination` and `kiosk` are how devices enroll (scenarios.schema,
+    Enrollment). `verification_key` is the DER of the key that vouches for policy keys, None
     where a management server's is not known. `operator` is None where no backend of ours takes acts.
     """
 
@@ -89,6 +98,9 @@ class Plan:
     typing_median_s: float
     typing_sigma: float
     facts: Callable[[int], DeviceFacts]
+    way: str = "account"
+    state_determination: str = "unified"
+    kiosk: bool = False
     verification_key: bytes | None = None
     operator: OperatorLogin | None = None
     acts: tuple[Act, ...] = ()
@@ -102,6 +114,8 @@ class Device:
     Attributes:
         identity, trust, settings: of the device's own registration and policy.
         user_identity, user_trust: of the user's.
+        setting_up: whether its enrollment is under way or will be tried again; enroll_failures in a row.
+        lid_waits: whether a lid is open that can boot only when the device is enrolled.
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
         disabled: whether its policy says that nobody may use it.
         forgotten: whether the server said that it does not know the device any more (410).
@@ -123,6 +137,9 @@ class Device:
     settings: DeviceSettings | None = None
     user_identity: Identity | None = None
     user_trust: Trust | None = None
+    setting_up: bool = False
+    enroll_failures: int = 0
+    lid_waits: bool = False
     affiliation_ids: tuple[str, ...] = ()
     affiliated: bool = False
     disabled: bool = False

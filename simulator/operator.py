@@ -62,6 +62,7 @@ ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
     "queue_command": _post("queue_command"),
     "lock_device": _post("lock_device"),
     "publish_release": _post("publish_release"),
+    "set_enrollment": _post("set_enrollment"),
     "rotate_key": _post("rotate_key"),
     "inject_fault": _post("inject_fault"),
     "clear_faults": _post("clear_faults"),

@@ -223,7 +223,7 @@ async def _rehearse(scenario: Scenario) -> Rehearsed:
         urls={**URLS, "push": PUSH_URL},
         targets=Targets(),
         operator=login,
-        enrollment=EnrollmentLogin(_operate(core, login, clock, "enrollment_token", {})["access_token"]),
+        enrollment=EnrollmentLogin.told(_operate(core, login, clock, "enrollment_token", {})),
         password_secret=settings.password_secret,
         verification_key=core.verification_key,
     )
@@ -257,6 +257,7 @@ def _backend_settings(settings: StandInSettings) -> BackendSettings:
         domain=settings.domain,
         password_cost=settings.password_cost,
         update_share=settings.update_share,
+        **settings.terms,
     )
 
 

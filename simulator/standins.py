@@ -12,7 +12,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,7 +33,8 @@ SECRET_SIZE = 32
 class StandInSettings:
     """What the embedded backend is told. The secret goes through its standard input.
 
-    `release` is the version that it offers from its first day on, with a payload of `payload_bytes`.
+    `release` is the version that it offers from its first day on, with a payload of `payload_bytes`. `terms` are those
+    of enrollment, by the backend's names of them (BackendSettings).
     """
 
     domain: str
@@ -42,6 +43,7 @@ class StandInSettings:
     update_share: float
     release: str
     payload_bytes: int
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenario: Scenario, data: Path | None = None) -> StandInSettings:
@@ -51,6 +53,7 @@ class StandInSettings:
             data: where the backend keeps its database, and with it the secret that passwords come from; made for one
                 life when None. Raises: UserError when that cannot be kept there.
         """
+        terms = scenario.backend.enrollment.model_dump(exclude_none=True)
         newest = max(int(model.os_version.partition(".")[0]) for model in scenario.organisation.models)
         return cls(
             domain=scenario.organisation.domain,
@@ -59,6 +62,7 @@ class StandInSettings:
             update_share=scenario.updates.offered_share,
             release=f"{newest + 100}.1.0",
             payload_bytes=scenario.updates.payload_bytes,
+            terms={**terms, "zero_touch": scenario.enrollment.way == "attestation"},
         )
 
 
@@ -143,9 +147,7 @@ class StandIns:
 
     def enrollment(self) -> EnrollmentLogin:
         """With what devices may be enrolled at the backend; nothing without one."""
-        return (
-            EnrollmentLogin(self._operate("enrollment_token", {})["access_token"]) if self._told else EnrollmentLogin()
-        )
+        return EnrollmentLogin.told(self._operate("enrollment_token", {})) if self._told else EnrollmentLogin()
 
     def hear_health(self, health: Callable[[dict[str, Any]], None]) -> None:
         """From now on that callable takes the backend's row of each second."""
@@ -174,6 +176,7 @@ class StandIns:
             "password_secret": base64.b64encode(self._settings.password_secret).decode(),
             "password_cost": self._settings.password_cost,
             "update_share": self._settings.update_share,
+            **self._settings.terms,
         }
         argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
         # The engines are the instrument, the backend is what they are held against: where they share cores, it waits.

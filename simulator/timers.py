@@ -29,6 +29,12 @@ PUSH_DELAY_MIN_S = 0.020
 PUSH_DELAY_MAX_S = 10.0
 PUSH_BLIND_S = 5 * MINUTE
 
+# Chromium enrollment_screen.cc: kInitialDelayMS, kMultiplyFactor, kJitterFactor, kMaxDelayMS.
+ENROLL_RETRY_FIRST_S = 4.0
+ENROLL_RETRY_FACTOR = 1.5
+ENROLL_RETRY_JITTER = 0.1
+ENROLL_RETRY_MAX_S = 8 * MINUTE
+
 UPDATE_FIRST_S = 7 * MINUTE
 UPDATE_S = 45 * MINUTE
 UPDATE_FUZZ_S = 10 * MINUTE
@@ -64,6 +70,20 @@ def status_s(configured_s: float = STATUS_S) -> float:
 def push_delay_s(u: float, *, max_s: float = PUSH_DELAY_MAX_S, has_payload: bool = True) -> float:
     """From a policy push to the refetch (CPI: uniform; 5 min more without payload). Real seconds."""
     return PUSH_DELAY_MIN_S + u * (max_s - PUSH_DELAY_MIN_S) + (0.0 if has_payload else PUSH_BLIND_S)
+
+
+def enroll_retry_s(u: float, failures: int) -> float:
+    """From a failed enrollment to the next try, in real seconds: 6 s, half as long again each time, at most 8 min.
+
+    The numbers are those of the enrollment screen's own retry (net/base/backoff_entry.cc: with always_use_initial_delay
+    the first wait is the initial delay times the factor; jitter only shortens). Today that retry is off and a person
+    presses the button (enrollment_screen.cc, ShouldAutoRetryOnError): here the person keeps to its pace.
+
+    Args:
+        failures: how many in a row, 1 for the first.
+    """
+    wait_s = ENROLL_RETRY_FIRST_S * ENROLL_RETRY_FACTOR ** min(failures, 20)
+    return min(wait_s * (1 - u * ENROLL_RETRY_JITTER), ENROLL_RETRY_MAX_S)
 
 
 def first_update_check_s(u: float) -> float:

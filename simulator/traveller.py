@@ -125,6 +125,13 @@ class Traveller:
         text = f"{high:016x}{low:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
+    def chance(self, what: str, size: int) -> bytes:
+        """This device's next random bytes for that purpose."""
+        self.device.drawn += 1
+        seed, device = self.world.plan.seed, self.device
+        words = (bits(seed, device.row, f"{what}/{n}", device.drawn) for n in range((size + 7) // 8))
+        return b"".join(word.to_bytes(8, "big") for word in words)[:size]
+
     async def ask(self, exchange: Exchange[T], *, timeout_s: float = 30.0, sink: Sink | None = None) -> T:
         """Send, read, record.
 

@@ -15,6 +15,7 @@ from simulator.backend.management_commands import Commands
 from simulator.backend.management_enrollment import Enrollment
 from simulator.backend.management_keys import PolicyKeys
 from simulator.backend.management_policies import POLICY_OF, Policies
+from simulator.backend.management_terms import Terms
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
 from simulator.protocols import management_pb2 as pb
@@ -69,6 +70,8 @@ class Management:
     Attributes:
         verification_key_der: by which clients check that a policy key is this domain's.
         enrollment_token: for requests that enroll with one.
+        attestation_secret: of the simulated authority that certifies machines.
+        terms: on which devices are enrolled.
     """
 
     def __init__(
@@ -88,7 +91,9 @@ class Management:
         store.ensure(SCHEMA)
         self.verification_key_der = self._keys.verification_key
         self.enrollment_token = self._clients.enrollment_token
-        enrollment = Enrollment(self._clients, settings.domain, self._policies.affiliation_id, who_is)
+        self.attestation_secret = self._clients.attestation_secret
+        self.terms = Terms(store, settings)
+        enrollment = Enrollment(self._clients, self.terms, settings.domain, self._policies.affiliation_id, who_is)
         self.kinds: dict[str, Callable[[Call], Answer]] = {
             **enrollment.kinds,
             **dict.fromkeys(REPORTS, self._report),

@@ -13,6 +13,8 @@ from hashlib import sha256
 from simulator.backend.management_calls import Refusal
 from simulator.backend.settings import Chance
 from simulator.backend.store import Store
+from simulator.protocols.attestation import SECRET_SIZE
+from simulator.protocols.management_state import remainder_of
 
 DEVICE, USER, BROWSER = "device", "user", "browser"
 
@@ -70,6 +72,7 @@ class Clients:
 
     Attributes:
         enrollment_token: with which a browser, or a device without an account's help, may enroll.
+        attestation_secret: of the simulated authority that certifies machines.
     """
 
     def __init__(self, store: Store, chance: Chance) -> None:
@@ -78,6 +81,7 @@ class Clients:
         self._secret = self._kept("dm_tokens", 32)
         drawn = self._kept("enrollment_token", 16).hex()
         self.enrollment_token = "-".join((drawn[:8], drawn[8:12], drawn[12:16], drawn[16:20], drawn[20:]))
+        self.attestation_secret = self._kept("attestation", SECRET_SIZE)
 
     def _kept(self, name: str, size: int) -> bytes:
         self._store.execute("INSERT OR IGNORE INTO management_secrets VALUES (?, ?)", name, self._chance(size))
@@ -104,7 +108,7 @@ class Clients:
 
         The token follows from the device id, so that one who registers again after the server forgot it gets the old
         one back, as its client demands (Chromium cloud_policy_client.cc). A machine that comes with a new device id was
-        wiped: its old registration ends.
+        wiped: its old registration ends, but not that it is disabled.
 
         Raises: Refusal 409 when the device id is another's.
         """
@@ -115,12 +119,14 @@ class Clients:
             raise Refusal(409, "this device id is registered for another")
         token = urlsafe_b64encode(hmac.digest(self._secret, device_id.encode(), "sha256")).decode().rstrip("=")
         with self._store.transaction():
-            if serial:
-                self._store.execute("DELETE FROM management_clients WHERE serial = ? AND kind = ?", serial, kind)
+            replaced = self.of_serial(serial) if serial else None
+            if replaced is not None:
+                self.unregister(replaced)
             self._store.execute(
-                "INSERT INTO management_clients (device_id, dm_token, kind, username, serial, machine_name)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO management_clients (device_id, dm_token, kind, username, serial, machine_name,"
+                " disabled_message, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 *(device_id, token, kind, username, serial, machine_name),
+                *((replaced.disabled_message, replaced.changed_ms) if replaced is not None else (None, 0)),
             )
         registered = self.find(device_id)
         assert registered is not None
@@ -176,10 +182,15 @@ class Clients:
         with self._store.transaction():
             self._store.execute("DELETE FROM management_state_keys WHERE client = ?", client.id)
             for key in keys:
-                low = int.from_bytes(sha256(key).digest()[-8:], "big") & (1 << 62) - 1
+                low = remainder_of(sha256(key).digest(), 62)
                 self._store.execute(
                     "INSERT OR REPLACE INTO management_state_keys VALUES (?, ?, ?)", key, client.id, low
                 )
+
+    def of_serial(self, serial: str) -> Client | None:
+        """The device whose machine has this serial number."""
+        row = self._store.one("SELECT * FROM management_clients WHERE serial = ? AND kind = ?", serial, DEVICE)
+        return None if row is None else Client(*row)
 
     def of_state_key(self, key: bytes) -> Client | None:
         """The device whose machine has this state key."""

@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 
 from simulator.backend.management_calls import Call, Refusal, good_text
 from simulator.backend.management_clients import BROWSER, DEVICE, USER, Client, Clients
+from simulator.backend.management_terms import Terms
 from simulator.protocols import management_pb2 as pb
+from simulator.protocols.attestation import Authority, NotAttested
 from simulator.protocols.policy import domain_of
 
 Answer = pb.DeviceManagementResponse
 Register = pb.DeviceRegisterRequest
 
-# What the city has not set up: attestation and its certificates, identities of others, private set membership (whose
-# answers need the real cryptography), Active Directory.
+# What the city has not set up: identities of others, private set membership (whose answers need the real
+# cryptography), certificates beyond enrollment, Active Directory.
 _NOT_OFFERED = (
-    "certificate_based_register",
     "register_profile",
     "enterprise_psm_check",
     "client_cert_provisioning",
@@ -33,7 +34,8 @@ class Enrollment:
     """The part of the service that clients meet before they have a DM token.
 
     Args:
-        clients: the registrations. domain: the city's. affiliation_id: of its users and devices.
+        clients: the registrations. terms: on which devices are enrolled.
+        domain: the city's. affiliation_id: of its users and devices.
         who_is: whose access token this is (token, Unix seconds).
 
     Attributes:
@@ -41,12 +43,20 @@ class Enrollment:
     """
 
     def __init__(
-        self, clients: Clients, domain: str, affiliation_id: str, who_is: Callable[[str, float], str | None]
+        self,
+        clients: Clients,
+        terms: Terms,
+        domain: str,
+        affiliation_id: str,
+        who_is: Callable[[str, float], str | None],
     ) -> None:
-        self._clients, self._domain, self._affiliation_id, self._who_is = clients, domain, affiliation_id, who_is
+        self._clients, self._terms, self._domain = clients, terms, domain
+        self._affiliation_id, self._who_is = affiliation_id, who_is
+        self._authority = Authority(clients.attestation_secret)
         self.kinds: Mapping[str, Callable[[Call], Answer]] = {
             **dict.fromkeys(_NOT_OFFERED, self._not_offered),
             "register": self._register,
+            "certificate_based_register": self._register_by_attestation,
             "token_based_register": self._register_by_token,
             "register_browser": self._register_browser,
             "register_policy_agent": self._register_browser,
@@ -65,13 +75,17 @@ class Enrollment:
         raise Refusal(403, f"{call.kind} is not set up for {self._domain}")
 
     def _user(self, call: Call) -> str:
-        """Whose access token the call carries. Raises: Refusal 401 without a good one, 403 for another domain's."""
+        """Whose access token the call carries. Raises: Refusal 401 without a good one, 403 for another domain's; 417
+        where that one would enroll a machine that has its own licence."""
         # The identity service takes any text; only ASCII can be a token of its.
         user = self._who_is(call.oauth_token, call.now_ms / 1000) if call.oauth_token.isascii() else None
         if not call.oauth_token or user is None:
             raise Refusal(401, "no valid access token")
         if domain_of(user) != self._domain:
-            raise Refusal(403, f"{user} is not managed by {self._domain}")
+            enrolls = call.message.register_request.type == Register.DEVICE
+            raise Refusal(
+                417 if enrolls and self._terms.packaged_licenses else 403, f"{user} is not managed by {self._domain}"
+            )
         return user
 
     # ------------------------------------------------------------------------------------------------- registration
@@ -101,10 +115,26 @@ class Enrollment:
         self._fill(given, self._register_device(call, asked, f"enroller@{self._domain}"))
         return message
 
+    def _register_by_attestation(self, call: Call) -> Answer:
+        """A machine that speaks for itself; 410 sends one that the city does not expect to a person (Chromium
+        enrollment_screen.cc, OnEnrollmentError)."""
+        call.require("certificate_based_register_request")
+        try:
+            attested = self._authority.check(
+                call.message.certificate_based_register_request.signed_request, call.now_ms
+            )
+        except NotAttested as fault:
+            raise Refusal(401, str(fault)) from None
+        asked = attested.device_register_request
+        if not good_text(asked.machine_id).startswith(self._terms.serial_prefix):
+            raise Refusal(410, "no machine of this serial number is expected")
+        message = Answer()
+        self._fill(message.register_response, self._register_device(call, asked, f"enroller@{self._domain}"))
+        return message
+
     def _register_device(self, call: Call, asked: pb.DeviceRegisterRequest, user: str) -> Client:
         serial = good_text(asked.machine_id)
-        if not serial:
-            raise Refusal(405, "a device has a serial number")
+        self._admit(asked, serial)
         client = self._clients.register(
             device_id=call.device_id,
             kind=DEVICE,
@@ -115,6 +145,24 @@ class Enrollment:
         if asked.server_backed_state_key:
             self._clients.knows_keys(client, [asked.server_backed_state_key])
         return client
+
+    def _admit(self, asked: pb.DeviceRegisterRequest, serial: str) -> None:
+        """Raises: Refusal with the code for the first of the terms that a machine does not meet (policy facts 1.4)."""
+        terms = self._terms
+        if not serial or not serial.startswith(terms.serial_prefix):
+            raise Refusal(405, "no device of the city has this serial number")
+        expected = good_text(asked.expected_enrollment_domain)
+        if expected and expected != self._domain:
+            raise Refusal(406, f"this is {self._domain}, not the domain that the device expects")
+        if terms.packaged_licenses and asked.license_type.license_type == pb.LicenseType.KIOSK:
+            raise Refusal(418, "a machine with its own licence cannot be a kiosk")
+        # a machine that comes again was approved before, and has its licence
+        if self._clients.of_serial(serial) is not None:
+            return
+        if terms.approval:
+            raise Refusal(412, "the machine waits for approval")
+        if not terms.packaged_licenses and 0 <= terms.licenses <= self._clients.count(DEVICE):
+            raise Refusal(402, f"all {terms.licenses} licences are in use")
 
     def _register_browser(self, call: Call) -> Answer:
         self._require_enrollment_token(call)
@@ -156,6 +204,9 @@ class Enrollment:
         if modulus < 1 or modulus & (modulus - 1) or not 0 <= remainder < modulus:
             raise Refusal(400, "the modulus must be a power of two, the remainder smaller")
         message = Answer()
+        if self._terms.hash_modulus not in (0, modulus):
+            message.auto_enrollment_response.expected_modulus = self._terms.hash_modulus
+            return message
         message.auto_enrollment_response.hashes.extend(self._clients.hashes_in(modulus, remainder))
         message.auto_enrollment_response.SetInParent()
         return message
@@ -169,33 +220,46 @@ class Enrollment:
         known = self._clients.of_state_key(asked.server_backed_state_key)
         if known is None:
             state.restore_mode = pb.DeviceStateRetrievalResponse.RESTORE_MODE_NONE
-            self._fill_initial_state(state.initial_state_response, asked.serial_number, asked.brand_code)
+            self._fill_initial_state(state.initial_state_response, asked)
             return message
         state.management_domain = self._domain
-        if known.disabled_message is None:
-            state.restore_mode = pb.DeviceStateRetrievalResponse.RESTORE_MODE_REENROLLMENT_ENFORCED
-        else:
-            state.restore_mode = pb.DeviceStateRetrievalResponse.RESTORE_MODE_DISABLED
+        if known.disabled_message is not None:
+            state.restore_mode = state.RESTORE_MODE_DISABLED
             state.disabled_state.message = known.disabled_message
+        elif self._terms.zero_touch:
+            state.restore_mode = state.RESTORE_MODE_REENROLLMENT_ZERO_TOUCH
+        else:
+            state.restore_mode = state.RESTORE_MODE_REENROLLMENT_ENFORCED
         return message
 
     def _initial_state(self, call: Call) -> Answer:
         call.require("device_initial_enrollment_state_request")
         asked = call.message.device_initial_enrollment_state_request
         message = Answer()
-        state = message.device_initial_enrollment_state_response
-        self._fill_initial_state(state, asked.serial_number, asked.brand_code)
+        self._fill_initial_state(message.device_initial_enrollment_state_response, asked)
         return message
 
-    def _fill_initial_state(self, state: pb.DeviceInitialEnrollmentStateResponse, serial: str, brand_code: str) -> None:
-        """The city bought every machine that can name itself, and wants it enrolled."""
-        states = pb.DeviceInitialEnrollmentStateResponse
-        if not good_text(serial) or not good_text(brand_code):
-            state.initial_enrollment_mode = states.INITIAL_ENROLLMENT_MODE_NONE
+    def _fill_initial_state(
+        self,
+        state: pb.DeviceInitialEnrollmentStateResponse,
+        asked: pb.DeviceStateRetrievalRequest | pb.DeviceInitialEnrollmentStateRequest,
+    ) -> None:
+        """The city wants every machine of its own that can name itself; by token where the machine has one."""
+        serial = good_text(asked.serial_number)
+        if not serial or not serial.startswith(self._terms.serial_prefix) or not good_text(asked.brand_code):
+            state.initial_enrollment_mode = state.INITIAL_ENROLLMENT_MODE_NONE
             return
-        state.initial_enrollment_mode = states.INITIAL_ENROLLMENT_MODE_ENROLLMENT_ENFORCED
+        if good_text(asked.enrollment_token) == self._clients.enrollment_token:
+            state.initial_enrollment_mode = state.INITIAL_ENROLLMENT_MODE_TOKEN_ENROLLMENT_ENFORCED
+        elif self._terms.zero_touch:
+            state.initial_enrollment_mode = state.INITIAL_ENROLLMENT_MODE_ZERO_TOUCH_ENFORCED
+        else:
+            state.initial_enrollment_mode = state.INITIAL_ENROLLMENT_MODE_ENROLLMENT_ENFORCED
         state.management_domain = self._domain
-        state.assigned_upgrade_type = states.ASSIGNED_UPGRADE_TYPE_CHROME_ENTERPRISE
+        state.assigned_upgrade_type = state.ASSIGNED_UPGRADE_TYPE_CHROME_ENTERPRISE
+        if self._terms.packaged_licenses:
+            state.is_license_packaged_with_device = True
+            state.license_packaging_sku = state.CHROME_ENTERPRISE
 
     # ----------------------------------------------------------------------------------------- asked beside enrollment
 

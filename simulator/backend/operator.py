@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from simulator.backend.faults import FAULT_KEYS, Faults, read_fault
 from simulator.backend.identity import Identity
 from simulator.backend.management import Management
+from simulator.backend.management_terms import CHANGEABLE
 from simulator.backend.updates import Updates
 from simulator.protocols.identity import MANAGEMENT_SCOPES
 from simulator.protocols.messages import Push, Request, Response
@@ -66,6 +67,7 @@ class Operator:
             ("POST", "publish_release"): (self._publish_release, frozenset({"version", "size", "share"})),
             ("POST", "rotate_key"): (self._rotate_key, frozenset()),
             ("POST", "enrollment_token"): (self._enrollment_token, frozenset()),
+            ("POST", "set_enrollment"): (self._set_enrollment, frozenset(CHANGEABLE)),
             ("POST", "inject_fault"): (self._inject_fault, FAULT_KEYS),
             ("POST", "clear_faults"): (self._clear_faults, frozenset()),
         }
@@ -136,9 +138,22 @@ class Operator:
         return {"cleared": self._faults.clear()}
 
     def _enrollment_token(self, _body: dict[str, Any], now: float) -> Mapping[str, Any]:
-        """An access token with which the enrolment account registers devices."""
+        """With what devices are enrolled: an access token of the enrolment account, the enrollment token, and the
+        secret of the simulated authority that certifies machines (hex)."""
         user = f"{ENROLLER}@{self._domain}"
-        return {"access_token": self._identity.mint_access(user, " ".join(MANAGEMENT_SCOPES), now), "user": user}
+        return {
+            "access_token": self._identity.mint_access(user, " ".join(MANAGEMENT_SCOPES), now),
+            "user": user,
+            "enrollment_token": self._management.enrollment_token,
+            "attestation_secret": self._management.attestation_secret.hex(),
+        }
+
+    def _set_enrollment(self, body: dict[str, Any], _now: float) -> Mapping[str, Any]:
+        """{"licenses": for how many devices, "serial_prefix": of the city's machines, "approval": whether new machines
+        wait for somebody}: those that are said, from now on and after a restart."""
+        terms = self._management.terms
+        terms.change({name: value for name, value in body.items() if name in CHANGEABLE})
+        return {name: getattr(terms, name) for name in CHANGEABLE}
 
 
 _MISSING: Any = object()

@@ -25,6 +25,10 @@ class BackendSettings:
         domain: the enrolment domain; users are name@domain.
         password_cost: iterations of PBKDF2-HMAC-SHA256 per login (2,500 cost about 1 ms).
         update_share: share of the devices that are offered the newest release, 0 to 1.
+        licenses: for how many devices; negative: any number. packaged_licenses: whether machines bring their own.
+        serial_prefix: of the city's machines. approval: whether a machine's first enrollment waits for somebody.
+        zero_touch: whether the city's machines enroll by attestation, without a person.
+        hash_modulus: into how many buckets known machines are sorted; 0: as many as are asked for.
         payload_dir: where update payloads are kept as files; empty: in memory, for a rehearsal.
     """
 
@@ -37,6 +41,12 @@ class BackendSettings:
     domain: str = "city.example"
     password_cost: int = 2500
     update_share: float = 0.1
+    licenses: int = -1
+    packaged_licenses: bool = False
+    serial_prefix: str = ""
+    approval: bool = False
+    zero_touch: bool = False
+    hash_modulus: int = 0
     payload_dir: str = ""
 
 

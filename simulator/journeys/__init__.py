@@ -21,6 +21,7 @@ from simulator.journeys import (
     sync_policy,
     update,
     upload_status,
+    wipe,
 )
 from simulator.traveller import Traveller
 
@@ -50,27 +51,31 @@ class Journey:
     plannable: bool = False
 
 
+# A wipe takes away what these hold in their hands.
+_WIPED = ("enroll", "boot", "sign_in", "sync_policy", "apply_push", "obey", "reconnect", "upload_status")
+
 JOURNEYS: dict[str, Journey] = {
-    "enroll": Journey(enroll.play, enroll.STEPS, enroll.MAYBE, plannable=True),
+    "enroll": Journey(enroll.play, enroll.STEPS, enroll.MAYBE, after=("wipe",), plannable=True),
     "boot": Journey(
         boot.play,
         boot.STEPS,
         boot.MAYBE,
         opens=("signed_in", "ready"),
         owes=("signed_in", "ready"),
-        after=("enroll",),
+        after=("enroll", "wipe"),
         then=("sign_in",),
         plannable=True,
     ),
-    "sign_in": Journey(sign_in.play, sign_in.STEPS, sign_in.MAYBE, owes=("signed_in", "ready"), after=("boot",)),
-    "sync_policy": Journey(sync_policy.play, sync_policy.STEPS, sync_policy.MAYBE),
-    "apply_push": Journey(apply_push.play, apply_push.STEPS, apply_push.MAYBE, after=("boot", "sync_policy")),
-    "obey": Journey(obey.play, obey.STEPS, after=("boot",)),
-    "reconnect": Journey(reconnect.play, reconnect.STEPS, after=("boot",)),
-    "upload_status": Journey(upload_status.play, upload_status.STEPS),
+    "sign_in": Journey(sign_in.play, sign_in.STEPS, sign_in.MAYBE, owes=("signed_in", "ready"), after=("boot", "wipe")),
+    "sync_policy": Journey(sync_policy.play, sync_policy.STEPS, sync_policy.MAYBE, after=("wipe",)),
+    "apply_push": Journey(apply_push.play, apply_push.STEPS, apply_push.MAYBE, after=("boot", "sync_policy", "wipe")),
+    "obey": Journey(obey.play, obey.STEPS, after=("boot", "wipe")),
+    "reconnect": Journey(reconnect.play, reconnect.STEPS, after=("boot", "wipe")),
+    "upload_status": Journey(upload_status.play, upload_status.STEPS, after=("wipe",)),
     "check_update": Journey(check_update.play, check_update.STEPS, check_update.MAYBE),
     "update": Journey(update.play, update.STEPS, owes=("updated",), after=("check_update",)),
     "operate": Journey(operate.play, (), operate.STEPS),
+    "wipe": Journey(wipe.play, wipe.STEPS, after=_WIPED, plannable=True),
 }
 
 JOURNEY_NAMES: tuple[str, ...] = tuple(JOURNEYS)

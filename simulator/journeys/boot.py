@@ -20,6 +20,9 @@ MAYBE = ("management.validation_report",)
 async def play(traveller: Traveller) -> None:
     """From the lid to the login screen, with all timers of this boot set."""
     device = traveller.device
+    if device.identity is None and device.setting_up:
+        device.lid_waits = True  # enrollment goes on, and the person waits for it: its end boots the device
+        return
     if device.identity is None:
         raise Stopped("management.device_policy", Skipped("earlier_step", "the device is not enrolled"))
     device.booted = traveller.began

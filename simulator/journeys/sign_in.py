@@ -11,7 +11,8 @@ from statistics import NormalDist
 from simulator.journeys import policies
 from simulator.protocols import identity
 from simulator.protocols.forms import LoginForm, SamlPost
-from simulator.traveller import Traveller
+from simulator.protocols.messages import Skipped
+from simulator.traveller import Stopped, Traveller
 
 STEPS = (
     "identity.entry",
@@ -36,6 +37,8 @@ _TYPING_MAX_S = 120.0
 
 async def play(traveller: Traveller) -> None:
     """From the login screen to a session whose policy is in force."""
+    if traveller.device.identity is None:
+        raise Stopped(STEPS[0], Skipped("earlier_step", "the device was wiped"))
     management_token = await _sign_in(traveller)
     traveller.reached("signed_in")
     await policies.register_user(traveller, management_token)

@@ -30,15 +30,23 @@ from simulator.protocols.management_policy import (
     validation_report,
 )
 from simulator.protocols.management_registration import (
-    DeviceState,
-    Machine,
+    Membership,
     Registration,
+    register_by_attestation,
+    register_by_token,
     register_device,
     register_user,
-    state_retrieval,
     unregister,
 )
 from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status
+from simulator.protocols.management_state import (
+    DeviceState,
+    Machine,
+    enterprise_check,
+    initial_state,
+    restore_state,
+    state_retrieval,
+)
 from simulator.protocols.management_status import Sample, Status
 from simulator.protocols.management_tasks import (
     Command,
@@ -65,6 +73,7 @@ __all__ = [
     "Invalid",
     "Invalidation",
     "Machine",
+    "Membership",
     "PolicyReason",
     "PushKind",
     "Register",
@@ -76,12 +85,17 @@ __all__ = [
     "UserSettings",
     "api_authorization",
     "client_status",
+    "enterprise_check",
     "fetch_device_policy",
     "fetch_user_policy",
+    "initial_state",
     "push_token",
+    "register_by_attestation",
+    "register_by_token",
     "register_device",
     "register_user",
     "remote_commands",
+    "restore_state",
     "state_retrieval",
     "status_upload",
     "unregister",

@@ -883,6 +883,71 @@ class CertificateBasedDeviceRegisterRequest(_message.Message):
 Global___CertificateBasedDeviceRegisterRequest: _TypeAlias = CertificateBasedDeviceRegisterRequest  # noqa: Y015
 
 @_typing.final
+class DeviceRegisterConfiguration(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_OWNER_FIELD_NUMBER: _builtins.int
+    device_owner: _builtins.str
+    def __init__(
+        self,
+        *,
+        device_owner: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device_owner", b"device_owner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_owner", b"device_owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceRegisterConfiguration: _TypeAlias = DeviceRegisterConfiguration  # noqa: Y015
+
+@_typing.final
+class CertificateBasedDeviceRegistrationData(_message.Message):
+    """What SignedData.data is then, before its nonce."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _CertificateType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CertificateTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CertificateBasedDeviceRegistrationData._CertificateType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNKNOWN: CertificateBasedDeviceRegistrationData._CertificateType.ValueType  # 0
+        ENTERPRISE_ENROLLMENT_CERTIFICATE: CertificateBasedDeviceRegistrationData._CertificateType.ValueType  # 1
+
+    class CertificateType(_CertificateType, metaclass=_CertificateTypeEnumTypeWrapper): ...
+    UNKNOWN: CertificateBasedDeviceRegistrationData.CertificateType.ValueType  # 0
+    ENTERPRISE_ENROLLMENT_CERTIFICATE: CertificateBasedDeviceRegistrationData.CertificateType.ValueType  # 1
+
+    CERTIFICATE_TYPE_FIELD_NUMBER: _builtins.int
+    DEVICE_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    DEVICE_REGISTER_REQUEST_FIELD_NUMBER: _builtins.int
+    DEVICE_REGISTER_CONFIGURATION_FIELD_NUMBER: _builtins.int
+    certificate_type: Global___CertificateBasedDeviceRegistrationData.CertificateType.ValueType
+    device_certificate: _builtins.bytes
+    """the PEM chain"""
+    @_builtins.property
+    def device_register_request(self) -> Global___DeviceRegisterRequest: ...
+    @_builtins.property
+    def device_register_configuration(self) -> Global___DeviceRegisterConfiguration: ...
+    def __init__(
+        self,
+        *,
+        certificate_type: Global___CertificateBasedDeviceRegistrationData.CertificateType.ValueType | None = ...,
+        device_certificate: _builtins.bytes | None = ...,
+        device_register_request: Global___DeviceRegisterRequest | None = ...,
+        device_register_configuration: Global___DeviceRegisterConfiguration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_type", b"certificate_type", "device_certificate", b"device_certificate", "device_register_configuration", b"device_register_configuration", "device_register_request", b"device_register_request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_type", b"certificate_type", "device_certificate", b"device_certificate", "device_register_configuration", b"device_register_configuration", "device_register_request", b"device_register_request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertificateBasedDeviceRegistrationData: _TypeAlias = CertificateBasedDeviceRegistrationData  # noqa: Y015
+
+@_typing.final
 class BrowserDeviceIdentifier(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

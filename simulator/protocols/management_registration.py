@@ -1,55 +1,20 @@
-"""How a machine or a user comes to be managed, and ceases to be: state determination, registration, unregistering.
+"""How a machine or a user comes to be managed: registration in its several ways, and its end.
 
-The journey decides what follows from an answer; policy is fetched elsewhere.
+What the machine asks before is state determination; policy is fetched elsewhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.protocols import attestation
 from simulator.protocols import management_pb2 as pb
+from simulator.protocols.attestation import EnrollmentCertificate
 from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, done, text
+from simulator.protocols.management_state import Machine
 from simulator.protocols.messages import Broken, Exchange, Response
 
 Register = pb.DeviceRegisterRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a device knows of itself at enrollment.
-
-    Attributes:
-        serial: number of the machine; hwid: its hardware class; brand_code: four letters.
-        state_key: 32 bytes by which the server knows the machine again after a wipe; empty: it has none.
-        ethernet_mac: twelve upper-case hex digits, or empty. manufacture_date: yyyy-mm-dd, or empty.
-        attested_id: what the machine can attest, or empty.
-    """
-
-    serial: str
-    hwid: str
-    brand_code: str
-    state_key: bytes = b""
-    ethernet_mac: str = ""
-    manufacture_date: str = ""
-    attested_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceState:
-    """What the server has in mind for a machine before its first setup goes on.
-
-    Attributes:
-        enroll: whether it must (or should) be enrolled. disabled: whether it must not be used at all.
-        flavor: DeviceRegisterRequest.Flavor that registration then states (Chromium enrollment_config.cc).
-        domain: to enroll to, or that disabled it; may be empty.
-        message: shown on a disabled device.
-    """
-
-    enroll: bool
-    disabled: bool
-    flavor: int
-    domain: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,48 +28,23 @@ class Registration:
     user_email: str
 
 
-def state_retrieval(who: Identity, machine: Machine) -> Exchange[DeviceState]:
-    """Ask what is to become of this machine (unified state determination; Chromium enrollment_state_fetcher.cc).
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What came of the private membership test: DeviceRegisterRequest.PsmExecutionResult, and when, Unix ms."""
 
-    The private membership test that a real device runs before is left out: `who` has a throw-away id and no token.
-    """
-    message = pb.DeviceManagementRequest()
-    asked = message.device_state_retrieval_request
-    if machine.state_key:
-        asked.server_backed_state_key = machine.state_key
-    asked.serial_number, asked.brand_code = machine.serial, machine.brand_code
-    return ask("management.state_retrieval", who, "device_state_retrieval", message, _device_state, critical=True)
-
-
-def _device_state(response: Response) -> DeviceState:
-    part = answer(response, "device_state_retrieval_response").device_state_retrieval_response
-    modes, first, initial = pb.DeviceStateRetrievalResponse, part.initial_state_response, part.restore_mode
-    if initial == modes.RESTORE_MODE_NONE:
-        states = pb.DeviceInitialEnrollmentStateResponse
-        mode = first.initial_enrollment_mode
-        flavor = {
-            states.INITIAL_ENROLLMENT_MODE_ENROLLMENT_ENFORCED: Register.FLAVOR_ENROLLMENT_INITIAL_SERVER_FORCED,
-            states.INITIAL_ENROLLMENT_MODE_ZERO_TOUCH_ENFORCED: Register.FLAVOR_ENROLLMENT_INITIAL_SERVER_FORCED,
-            states.INITIAL_ENROLLMENT_MODE_TOKEN_ENROLLMENT_ENFORCED: (
-                Register.FLAVOR_ENROLLMENT_TOKEN_INITIAL_SERVER_FORCED
-            ),
-        }.get(mode)
-        disabled = mode == states.INITIAL_ENROLLMENT_MODE_DISABLED
-        domain, message = first.management_domain, first.disabled_state.message
-    else:
-        flavor = {
-            modes.RESTORE_MODE_REENROLLMENT_REQUESTED: Register.FLAVOR_ENROLLMENT_SERVER_ADVERTISED,
-            modes.RESTORE_MODE_REENROLLMENT_ENFORCED: Register.FLAVOR_ENROLLMENT_SERVER_FORCED,
-            modes.RESTORE_MODE_REENROLLMENT_ZERO_TOUCH: Register.FLAVOR_ENROLLMENT_SERVER_FORCED,
-        }.get(initial)
-        disabled = initial == modes.RESTORE_MODE_DISABLED
-        domain, message = part.management_domain, part.disabled_state.message
-    enroll = flavor is not None
-    return DeviceState(enroll, disabled, flavor or Register.FLAVOR_ENROLLMENT_MANUAL, text(domain), text(message))
+    result: int
+    determined_ms: int
 
 
 def register_device(
-    who: Identity, machine: Machine, *, oauth_token: str, flavor: int, reregister: bool = False
+    who: Identity,
+    machine: Machine,
+    *,
+    oauth_token: str,
+    flavor: int,
+    kiosk: bool = False,
+    membership: Membership | None = None,
+    reregister: bool = False,
 ) -> Exchange[Registration]:
     """Register a device with the access token of an account that may enroll.
 
@@ -113,25 +53,58 @@ def register_device(
         machine: what to register.
         oauth_token: of scope chromeosdevicemanagement.
         flavor: how enrollment came about: DeviceRegisterRequest.Flavor.
+        kiosk: with a kiosk licence; any other is not said (Chromium enrollment_handler.cc).
+        membership: what the private membership test said, None where there was none.
         reregister: the device id is used again.
     Raises (when read): Refused; Broken: missing_part without a token or a device mode, bad_value for another mode than
         ENTERPRISE and DEMO, which a Chromebook turns down (Chromium enrollment_handler.cc).
     """
     message = pb.DeviceManagementRequest()
     asked = message.register_request
-    lifetime = Register.LIFETIME_INDEFINITE
-    _fill_registration(asked, who, kind=Register.DEVICE, flavor=flavor, lifetime=lifetime, reregister=reregister)
-    asked.machine_id, asked.machine_model = machine.serial, machine.hwid
-    asked.brand_code = machine.brand_code
-    if machine.state_key:
-        asked.server_backed_state_key = machine.state_key
-    if machine.ethernet_mac:
-        asked.ethernet_mac_address = machine.ethernet_mac
-    if machine.manufacture_date:
-        asked.manufacture_date = machine.manufacture_date
-    if machine.attested_id:
-        asked.device_register_identification.attested_device_id = machine.attested_id
+    _fill_device(asked, who, machine, flavor=flavor, kiosk=kiosk, membership=membership, reregister=reregister)
     return ask("management.register", who, "register", message, _device_registration, oauth_token=oauth_token)
+
+
+def register_by_token(
+    who: Identity,
+    machine: Machine,
+    *,
+    enrollment_token: str,
+    flavor: int,
+    kiosk: bool = False,
+    membership: Membership | None = None,
+) -> Exchange[Registration]:
+    """Register a device with an enrollment token; else as register_device."""
+    message = pb.DeviceManagementRequest()
+    asked = message.token_based_device_register_request.device_register_request
+    _fill_device(asked, who, machine, flavor=flavor, kiosk=kiosk, membership=membership)
+
+    def read(response: Response) -> Registration:
+        part = answer(response, "token_based_device_register_response").token_based_device_register_response
+        return _checked(part.device_register_response)
+
+    return ask("management.register", who, "token_based_register", message, read, enrollment_token=enrollment_token)
+
+
+def register_by_attestation(
+    who: Identity,
+    machine: Machine,
+    *,
+    certificate: EnrollmentCertificate,
+    nonce: bytes,
+    flavor: int,
+    kiosk: bool = False,
+    membership: Membership | None = None,
+) -> Exchange[Registration]:
+    """Register a device by what its enrollment key signs; else as register_device. 410: the server does not expect it.
+
+    Args:
+        certificate: for this machine. nonce: attestation.NONCE_SIZE random bytes.
+    """
+    message, asked = pb.DeviceManagementRequest(), Register()
+    _fill_device(asked, who, machine, flavor=flavor, kiosk=kiosk, membership=membership)
+    message.certificate_based_register_request.signed_request.CopyFrom(attestation.signed(asked, certificate, nonce))
+    return ask("management.register", who, "certificate_based_register", message, _device_registration)
 
 
 def register_user(who: Identity, *, oauth_token: str, ephemeral: bool = False) -> Exchange[Registration]:
@@ -176,8 +149,42 @@ def _fill_registration(
     asked.device_info.CopyFrom(FORM_FACTOR)
 
 
+def _fill_device(
+    asked: pb.DeviceRegisterRequest,
+    who: Identity,
+    machine: Machine,
+    *,
+    flavor: int,
+    kiosk: bool,
+    membership: Membership | None,
+    reregister: bool = False,
+) -> None:
+    """Chromium cloud_policy_client.cc, CreateDeviceRegisterRequest: what is empty is left out."""
+    lifetime = Register.LIFETIME_INDEFINITE
+    _fill_registration(asked, who, kind=Register.DEVICE, flavor=flavor, lifetime=lifetime, reregister=reregister)
+    asked.machine_id, asked.machine_model, asked.brand_code = machine.serial, machine.hwid, machine.brand_code
+    if machine.attested_id:
+        asked.device_register_identification.attested_device_id = machine.attested_id
+    if machine.ethernet_mac:
+        asked.ethernet_mac_address = machine.ethernet_mac
+    if machine.dock_mac:
+        asked.dock_mac_address = machine.dock_mac
+    if machine.manufacture_date:
+        asked.manufacture_date = machine.manufacture_date
+    if machine.state_key:
+        asked.server_backed_state_key = machine.state_key
+    if kiosk:
+        asked.license_type.license_type = pb.LicenseType.KIOSK
+    if membership is not None:
+        asked.psm_execution_result = Register.PsmExecutionResult.ValueType(membership.result)
+        asked.psm_determination_timestamp_ms = membership.determined_ms
+
+
 def _device_registration(response: Response) -> Registration:
-    part = answer(response, "register_response").register_response
+    return _checked(answer(response, "register_response").register_response)
+
+
+def _checked(part: pb.DeviceRegisterResponse) -> Registration:
     if not part.HasField("enrollment_type"):
         raise Broken("missing_part", "no enrollment_type", status=200)
     if part.enrollment_type not in (pb.DeviceRegisterResponse.ENTERPRISE, pb.DeviceRegisterResponse.DEMO):

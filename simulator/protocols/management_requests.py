@@ -106,6 +106,7 @@ def ask(
     read: Callable[[Response], T],
     *,
     oauth_token: str | None = None,
+    enrollment_token: str = "",
     critical: bool = False,
 ) -> Exchange[T]:
     """One exchange with the management server.
@@ -117,13 +118,16 @@ def ask(
         message: the body.
         read: how to read the answer.
         oauth_token: of the query; an empty one is sent as well (policy and status requests do), None is not.
+        enrollment_token: speaks for a client that has neither.
         critical: whether the device waits for this in its first setup.
     """
     token = "" if oauth_token is None else f"&oauth_token={quote_plus(oauth_token, safe=_KEPT)}"
     device_id = quote_plus(who.device_id, safe=_KEPT)
     url = f"{_start(who.url, who.agent, critical)}{device_id}&devicetype=2{token}{_end(who.platform, kind)}"
     headers: tuple[tuple[str, str], ...] = _HEADERS
-    if who.dm_token and not oauth_token:
+    if enrollment_token:
+        headers = (("Authorization", f"GoogleEnrollmentToken token={enrollment_token}"), *headers)
+    elif who.dm_token and not oauth_token:
         headers = (("Authorization", f"GoogleDMToken token={who.dm_token}"), *headers)
     return Exchange(step, Request("POST", url, headers, message.SerializeToString()), read)
 

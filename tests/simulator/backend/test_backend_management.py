@@ -175,7 +175,6 @@ def test_a_dm_token_is_asked_for(bench: Bench, kind: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "certificate_based_register",
         "register_profile",
         "enterprise_psm_check",
         "client_cert_provisioning",

@@ -12,6 +12,7 @@ from management_bench import NOW, SETTINGS, URL, Bench
 
 from simulator.protocols import management as m
 from simulator.protocols import push
+from simulator.protocols.management_state import ACCOUNT, ENFORCED, FLAVORS
 from simulator.protocols.messages import Exchange, Refused
 
 T = TypeVar("T")
@@ -40,8 +41,8 @@ class Device:
     def enroll(self, now: float = NOW) -> m.DevicePolicy:
         """State, registration, first policy."""
         state = self.ask(m.state_retrieval(self.who, self.machine), now)
-        assert state.enroll
-        registered = m.register_device(self.who, self.machine, oauth_token=ENROLLER, flavor=state.flavor)
+        flavor = FLAVORS[state.mode, ACCOUNT]
+        registered = m.register_device(self.who, self.machine, oauth_token=ENROLLER, flavor=flavor)
         self.hold(self.ask(registered, now))
         return self.fetch(m.PolicyReason.DEVICE_ENROLLMENT, now)
 
@@ -107,7 +108,7 @@ def test_a_wiped_device_comes_back_and_the_old_registration_ends(bench: Bench) -
     before, old = device.who, device.trust
     device.who = replace(before, device_id="11111111-2222-4333-8444-555555555555", dm_token="")
     state = device.ask(m.state_retrieval(device.who, device.machine))
-    assert (state.flavor, state.domain) == (m.Register.FLAVOR_ENROLLMENT_SERVER_FORCED, SETTINGS.domain)
+    assert (state.mode, state.domain) == (ENFORCED, SETTINGS.domain)
     device.enroll()
     with pytest.raises(Refused) as caught:
         device.ask(m.fetch_device_policy(before, reason=m.PolicyReason.SCHEDULED, trust=old))

@@ -389,27 +389,6 @@ def ok(body: bytes) -> Response:
     return Response(200, body=body)
 
 
-@pytest.mark.parametrize(
-    ("part", "state"),
-    [
-        (block(11, number(1, 2), block(2, "city")), m.DeviceState(True, False, 4, "city", "")),
-        (block(11, number(1, 1)), m.DeviceState(True, False, 5, "", "")),
-        (block(11, number(1, 4)), m.DeviceState(True, False, 4, "", "")),
-        (block(11, number(1, 3), block(3, block(1, "lost"))), m.DeviceState(False, True, 0, "", "lost")),
-        (block(11, number(1, 0)), m.DeviceState(False, False, 0, "", "")),
-        (
-            block(11, number(1, 0), block(4, number(1, 1), block(2, "city"))),
-            m.DeviceState(True, False, 13, "city", ""),
-        ),
-        (block(11, block(4, number(1, 4))), m.DeviceState(True, False, 18, "", "")),
-        (block(11, block(4, number(1, 3), block(4, block(1, "stolen")))), m.DeviceState(False, True, 0, "", "stolen")),
-    ],
-)
-def test_the_device_state_is_understood(part: bytes, state: m.DeviceState) -> None:
-    """Restore mode decides; without one the initial state does; each leads to its flavor of enrollment."""
-    assert EVERY["state_retrieval"].read(ok(part)) == state
-
-
 def test_a_registration_is_read() -> None:
     """Token, name, mode and affiliation ids come out of the fields where the server put them."""
     body = block(3, block(1, "tok"), block(2, "name"), number(3, 0), block(5, "C1"), block(5, "C2"), block(8, "a@b"))
