@@ -187,6 +187,11 @@ def _missing(
             f"target management: {left:,} devices have to enroll there, and nothing says with what:"
             f" say one of {', '.join(ENROLLS_WITH)} in the targets file, under [targets.management]"
         )
+    elif left and scenario.enrollment.way != (given := "account" if enrollment.oauth_token else "token"):
+        yield (
+            f'{scenario.name}.toml: enrollment.way = "{scenario.enrollment.way}": expected "{given}": that is with what the'
+            " targets file has devices enroll at your management server"
+        )
     strange = named.identity is None and not (named.management and named.management.accepts_stand_in_tokens)
     if strange and scenario.starts("boot"):
         fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)

@@ -100,9 +100,9 @@ class Identity:
         opened = self._tokens.open("access", access_token, now)
         return opened.fields[0] if opened else None
 
-    def mint_access(self, user: str, scope: str, now: float) -> str:
-        """An access token of a user for a scope (space separated), good for ACCESS_S seconds."""
-        return self._tokens.make("access", user, scope, until_s=now + ACCESS_S)
+    def mint_access(self, user: str, scope: str, now: float, life_s: float = ACCESS_S) -> str:
+        """An access token of a user for a scope (space separated)."""
+        return self._tokens.make("access", user, scope, until_s=now + life_s)
 
     def counts(self) -> Mapping[str, int]:
         """Since the start: sign-ins begun and done, assertions refused, codes and refresh tokens exchanged."""

@@ -26,6 +26,8 @@ Act = Callable[[dict[str, Any], float], Mapping[str, Any]]
 
 _JSON = (("content-type", "application/json"),)
 ENROLLER = "enroller"
+# Whoever enrolls a device signs in for it; a fleet is given one token, which outlasts any run.
+ENROLLER_S = 30 * 86_400
 FAULTY = frozenset({"management", "identity", "idp", "updates"})
 
 
@@ -142,7 +144,7 @@ class Operator:
         secret of the simulated authority that certifies machines (hex)."""
         user = f"{ENROLLER}@{self._domain}"
         return {
-            "access_token": self._identity.mint_access(user, " ".join(MANAGEMENT_SCOPES), now),
+            "access_token": self._identity.mint_access(user, " ".join(MANAGEMENT_SCOPES), now, ENROLLER_S),
             "user": user,
             "enrollment_token": self._management.enrollment_token,
             "attestation_secret": self._management.attestation_secret.hex(),

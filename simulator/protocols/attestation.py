@@ -82,11 +82,11 @@ class Authority:
 
         Raises: NotAttested, with what is wrong.
         """
-        data = signed.data[: len(signed.data) - signed.extra_data_bytes] if signed.extra_data_bytes >= 0 else b""
+        length = len(signed.data) - signed.extra_data_bytes
         try:
-            message = Data.FromString(data)
+            message = Data.FromString(signed.data[: max(0, length)])
             leaf, *rest = x509.load_pem_x509_certificates(message.device_certificate)
-        except (DecodeError, ValueError):
+        except (DecodeError, ValueError, x509.InvalidVersion):
             raise NotAttested("no certificate that can be read") from None
         if message.certificate_type != Data.ENTERPRISE_ENROLLMENT_CERTIFICATE or rest != [self._certificate]:
             raise NotAttested("no enrollment certificate of this authority")

@@ -157,13 +157,13 @@ def test_a_wrong_call_is_told_so_in_one_line(core: Core, act: str, body: bytes |
     assert answer.pushes == ()
 
 
-def test_the_enrolment_token_is_the_enrolment_accounts_for_an_hour(core: Core) -> None:
-    """The identity service vouches for it, 3,600 s long (OAuth's expires_in as Google gives it)."""
+def test_the_enrolment_token_is_the_enrolment_accounts_for_a_month(core: Core) -> None:
+    """The identity service vouches for it for 30 days, so that a device can enroll again late in a run."""
     answer = told(core, "enrollment_token")
     assert answer["user"] == "enroller@maebashi.example"
     identity: Any = core.services["identity"]
-    assert identity.who_is(answer["access_token"], NOW + 3599) == "enroller@maebashi.example"
-    assert identity.who_is(answer["access_token"], NOW + 3601) is None
+    assert identity.who_is(answer["access_token"], NOW + 2_591_999) == "enroller@maebashi.example"
+    assert identity.who_is(answer["access_token"], NOW + 2_592_001) is None
 
 
 def test_faults_are_seen_in_the_state_until_they_end(core: Core) -> None:
