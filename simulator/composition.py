@@ -189,7 +189,7 @@ def _missing(
         )
     elif left and scenario.enrollment.way != (given := "account" if enrollment.oauth_token else "token"):
         yield (
-            f'{scenario.name}.toml: enrollment.way = "{scenario.enrollment.way}": expected "{given}": that is with what the'
+            f'{scenario.name}.toml: enrollment.way = "{scenario.enrollment.way}": expected "{given}": with that the'
             " targets file has devices enroll at your management server"
         )
     strange = named.identity is None and not (named.management and named.management.accepts_stand_in_tokens)

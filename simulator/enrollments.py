@@ -48,7 +48,7 @@ class Enrollment:
 
 def enrollment_of(device: Device) -> Enrollment:
     """What is to be kept of a device between two journeys, when it is enrolled or not, and never half."""
-    if device.identity is None or device.forgotten:
+    if device.identity is None or device.forgotten or device.setting_up:
         return Enrollment(device.row, None, drawn=device.drawn)
     return Enrollment(
         device.row,

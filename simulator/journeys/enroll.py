@@ -11,11 +11,20 @@ from typing import Any
 
 from simulator import timers
 from simulator.journeys import policies
-from simulator.protocols import management, management_state
+from simulator.protocols import management
 from simulator.protocols.attestation import NONCE_SIZE, SECRET_SIZE, Authority
 from simulator.protocols.management import DeviceState, Machine, Membership, PolicyReason, Register, Registration, Trust
-from simulator.protocols.management_state import ACCOUNT, ATTESTATION, DISABLED, FALLBACKS, FLAVORS, NOTHING, TOKEN
-from simulator.protocols.messages import Broken, Exchange, Refused
+from simulator.protocols.management_state import (
+    ACCOUNT,
+    ATTESTATION,
+    DISABLED,
+    FALLBACKS,
+    FIRST_POWER,
+    FLAVORS,
+    NOTHING,
+    TOKEN,
+)
+from simulator.protocols.messages import Exchange, Refused
 from simulator.traveller import Stopped, Traveller
 
 STATE, REGISTER = "management.state_retrieval", "management.register"
@@ -122,18 +131,13 @@ def _membership(traveller: Traveller, token: str) -> Membership:
 async def _restored(traveller: Traveller, machine: Machine) -> DeviceState:
     """The legacy check for machines that the server knows: is the hash in the bucket, and what is wanted then."""
     passer_by = policies.client_of(traveller, traveller.uuid("state determination"))
-    power = management_state.FIRST_POWER
-    for changes in range(management_state.MODULUS_CHANGES + 1):
-        bucket = await traveller.ask(management.enterprise_check(passer_by, machine.state_key, power))
-        if bucket.power is None:
-            break
-        if changes == management_state.MODULUS_CHANGES:
-            trouble = Broken("bad_value", "the server asked for a new modulus again", status=200)
-            raise Stopped("management.enterprise_check", trouble)
-        power = bucket.power
+    key = machine.state_key
+    bucket = await traveller.ask(management.enterprise_check(passer_by, key, FIRST_POWER))
+    if bucket.power is not None:
+        bucket = await traveller.ask(management.enterprise_check(passer_by, key, bucket.power, changed=True))
     if not bucket.holds:
         return DeviceState(NOTHING)
-    return await traveller.ask(management.restore_state(passer_by, machine.state_key))
+    return await traveller.ask(management.restore_state(passer_by, key))
 
 
 async def _register(

@@ -17,10 +17,9 @@ from simulator.protocols.messages import Broken, Exchange, Response
 Register = pb.DeviceRegisterRequest
 
 # Chromium auto_enrollment_client_impl.cc, with the powers that session_manager passes (chrome_setup.cc): the first
-# modulus is 2^15, a server may ask for another one up to 2^19, and only once.
+# modulus is 2^15; a server may ask for another one, up to 2^19 and only once.
 FIRST_POWER = 15
 LARGEST_POWER = 19
-MODULUS_CHANGES = 1
 
 # How a machine may register: by the access token of an account that may enroll, by an enrollment token, by attestation.
 ACCOUNT, TOKEN, ATTESTATION = "account", "token", "attestation"
@@ -132,14 +131,15 @@ def remainder_of(digest: bytes, power: int) -> int:
     return int.from_bytes(digest, "big") & ((1 << power) - 1)
 
 
-def enterprise_check(who: Identity, state_key: bytes, power: int) -> Exchange[Bucket]:
+def enterprise_check(who: Identity, state_key: bytes, power: int, *, changed: bool = False) -> Exchange[Bucket]:
     """Ask for the bucket of known machines in which this one would be (legacy forced re-enrollment).
 
     Args:
         who: a passer-by: a throw-away id, the same for the whole check, and no token.
         state_key: of the machine. power: of the modulus, 2^power.
+        changed: whether that is one that the server asked for.
     Returns (when read): what the bucket told; a modulus that is no power of two is rounded up to one.
-    Raises (when read): Refused; Broken: bad_value for a modulus beyond 2^LARGEST_POWER
+    Raises (when read): Refused; Broken: bad_value for a modulus beyond 2^LARGEST_POWER, or for one more change
         (Chromium auto_enrollment_client_impl.cc, HandleRequestCompletion).
     """
     digest = sha256(state_key).digest()
@@ -153,7 +153,7 @@ def enterprise_check(who: Identity, state_key: bytes, power: int) -> Exchange[Bu
         if not part.HasField("expected_modulus"):
             return Bucket(holds=digest in part.hashes)
         wanted = max(0, part.expected_modulus - 1).bit_length()
-        if wanted > LARGEST_POWER:
+        if wanted > LARGEST_POWER or changed:
             raise Broken("bad_value", f"a modulus of {part.expected_modulus}", status=200)
         return Bucket(power=wanted)
 

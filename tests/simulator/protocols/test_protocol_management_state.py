@@ -97,11 +97,13 @@ def test_a_bucket_is_read(part: bytes, bucket: state.Bucket) -> None:
     assert m.enterprise_check(PASSER_BY, b"abc", 15).read(ok(part)) == bucket
 
 
-@pytest.mark.parametrize("modulus", [2**19 + 1, 2**20, 2**62])
-def test_a_modulus_beyond_the_limit_is_an_error(modulus: int) -> None:
-    """More than 2^19 would tell the server too much of the machine."""
+@pytest.mark.parametrize(
+    ("modulus", "changed"), [(2**19 + 1, False), (2**20, False), (2**62, False), (2**12, True), (2**15, True)]
+)
+def test_a_modulus_beyond_the_limit_or_after_a_change_is_an_error(modulus: int, changed: bool) -> None:
+    """More than 2^19 would tell the server too much of the machine, and so would many questions."""
     with pytest.raises(Broken) as caught:
-        m.enterprise_check(PASSER_BY, b"abc", 15).read(ok(block(8, number(1, modulus))))
+        m.enterprise_check(PASSER_BY, b"abc", 15, changed=changed).read(ok(block(8, number(1, modulus))))
     assert caught.value.reason == "bad_value"
 
 
