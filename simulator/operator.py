@@ -74,6 +74,7 @@ SERVICE_OF = {
     "publish_policy": "management",
     "queue_command": "management",
     "lock_device": "management",
+    "set_enrollment": "management",
     "rotate_key": "management",
     "publish_release": "updates",
 }

@@ -165,6 +165,19 @@ def good(folder: Path, text: str, overrides: Overrides | None = None) -> Scenari
             id="objective without a limit",
         ),
         pytest.param(
+            "[[waves]]",
+            '[enrollment]\nway = "atestation"\n[[waves]]',
+            'mine.toml: enrollment.way = "atestation": expected one of account, token, attestation;'
+            ' did you mean "attestation"?',
+            id="way to enroll",
+        ),
+        pytest.param(
+            "[[waves]]",
+            "[backend.enrollment]\nhash_modulus = 3000\n[[waves]]",
+            "mine.toml: backend.enrollment.hash_modulus = 3000: expected a power of two",
+            id="modulus",
+        ),
+        pytest.param(
             'organisation = "maebashi"',
             'organisation = "maebasi"',
             'no organisation is called "maebasi": expected one of maebashi, or a .toml file; did you mean "maebashi"?',

@@ -63,3 +63,18 @@ def test_push_delay(u: float) -> None:
 def test_status_is_never_more_often_than_every_minute() -> None:
     """The administrator's value has a floor of a minute."""
     assert [timers.status_s(1), timers.status_s(), timers.status_s(600)] == [60, 10_800, 600]
+
+
+def test_enrollment_is_tried_again_at_the_screens_pace() -> None:
+    """4 s x 1.5 after the first failure, half as long again each time, never above 480 s; a tenth less at most."""
+    waits = [timers.enroll_retry_s(0, failures) for failures in (1, 2, 3, 4, 11, 12, 1000)]
+    # 4 * 1.5**11 = 345.990234375; 4 * 1.5**12 = 518.98...
+    assert waits == [6.0, 9.0, 13.5, 20.25, 345.990234375, 480.0, 480.0]
+    assert timers.enroll_retry_s(0.5, 1) == pytest.approx(5.7)
+
+
+@given(U, st.integers(1, 10_000))
+def test_enrollment_waits_stay_in_their_band(u: float, failures: int) -> None:
+    """Jitter only shortens, by a tenth at most; a long outage builds no huge number."""
+    longest = timers.enroll_retry_s(0, failures)
+    assert 0.9 * longest <= timers.enroll_retry_s(u, failures) <= longest <= 480

@@ -13,7 +13,7 @@ from simulator.backend.core import Answer, Core
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
 from simulator.protocols import management
-from simulator.protocols.messages import Request
+from simulator.protocols.messages import Refused, Request
 
 URL = "http://127.0.0.1:8080"
 NOW = 1_780_000_000.25
@@ -137,6 +137,12 @@ def test_an_unknown_call_is_told_the_known_ones(core: Core, method: str, act: st
         ("rotate_key", {"key": 1}, "rotate_key: no 'key' is taken; expected nothing"),
         ("queue_command", {"device_id": 7}, "queue_command: device_id is 7; expected str"),
         ("publish_release", {"version": "1.2.3", "size": True}, "publish_release: size is True; expected int"),
+        ("set_enrollment", {"licenses": "all"}, "set_enrollment: licenses is 'all'; expected int"),
+        (
+            "set_enrollment",
+            {"seats": 5},
+            "set_enrollment: no 'seats' is taken; expected approval, licenses, serial_prefix",
+        ),
         ("publish_release", {"version": "new", "size": 1}, "publish_release: version is 'new'; expected numbers"),
         (
             "publish_release",
@@ -164,6 +170,17 @@ def test_the_enrolment_token_is_the_enrolment_accounts_for_a_month(core: Core) -
     identity: Any = core.services["identity"]
     assert identity.who_is(answer["access_token"], NOW + 2_591_999) == "enroller@maebashi.example"
     assert identity.who_is(answer["access_token"], NOW + 2_592_001) is None
+
+
+def test_the_terms_of_enrollment_are_the_operators(core: Core) -> None:
+    """What it says is answered whole, and holds for the next device; a scenario's payload is no part of it."""
+    told(core, "set_enrollment", {"licenses": 1, "payload": "fleetrush-act-1"})
+    enrolled(core, 1)
+    terms = told(core, "set_enrollment", {"approval": True})
+    assert terms == {"licenses": 1, "serial_prefix": "", "approval": True}
+    with pytest.raises(Refused) as caught:
+        enrolled(core, 2)
+    assert caught.value.status == 412
 
 
 def test_faults_are_seen_in_the_state_until_they_end(core: Core) -> None:
