@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from scenarios.base import Frozen, Many, Positive, PositiveShare, Text
+from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
 
 # u1 columns in the fleet
 MOST_KINDS = 256
@@ -38,6 +38,32 @@ class Site(Frozen):
     up_mbit: Positive
     rtt_ms: Annotated[float, Field(ge=0)]
     """There and back between a device and the targets, milliseconds."""
+    wired: Share = 0
+    """Of its devices: those on a cable, through a dock or an adapter; the others use Wi-Fi."""
+
+
+class Hardware(Frozen):
+    """What a model is built of, as its devices report it."""
+
+    maker: Text = "HP"
+    """As its firmware names it (SMBIOS system vendor)."""
+    cpu: Text = "12th Gen Intel(R) Core(TM) i3-1215U"
+    """As /proc/cpuinfo names it."""
+    cpu_max_mhz: Annotated[int, Field(ge=100)] = 4400
+    ram_gib: Annotated[int, Field(ge=1, le=64)] = 8
+    storage: Literal["nvme", "mmc"] = "nvme"
+    """What its disk is: NVMe, or eMMC."""
+    storage_gb: Annotated[int, Field(ge=16, le=2048)] = 128
+    """As sold, in 10^9 bytes."""
+    storage_model: Text = "KBG50ZNS128G KIOXIA"
+    battery_mah: Annotated[int, Field(ge=500, le=20_000)] = 5020
+    """Design capacity."""
+    battery_mv: Annotated[int, Field(ge=3_000, le=30_000)] = 11_550
+    """Lowest voltage by design, which for these is the rated one."""
+    battery_maker: Text = "HP"
+    """As the battery names it."""
+    firmware: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "14505.589.0"
+    """Version of the firmware that it boots."""
 
 
 class DeviceModel(Frozen):
@@ -61,6 +87,7 @@ class DeviceModel(Frozen):
     made_from: date
     """First and last day of manufacture."""
     made_until: date
+    hardware: Hardware = Hardware()
 
     @field_validator("made_until")
     @classmethod

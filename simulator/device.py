@@ -122,8 +122,13 @@ class Device:
         line, online: the push line, and whether the management service was told of it; line_failures in a row.
         pushed: the newest push of each kind that was not acted on yet.
         booted: the run second of the last boot.
+        used: for how long it was used and not yet told, by the local day and the user's address: milliseconds.
+        noted_ms: up to when that was added up, Unix milliseconds; 0 before the first boot.
         policy_failures, overloaded: failures in a row, by which back-off grows.
         update_client, offer, updated: what the update engine remembers, and whether a new system waits for a reboot.
+        new_version: of the system being downloaded, or waiting. checked_ms: of the last check, Unix milliseconds.
+        os_version, previous_version: of the system it was updated to, and of the one before until a check has told it;
+            empty: it runs what it came with.
         open: milestones owed, by name and operator act, with the instant they count from.
         news: by operator act, the Unix millisecond at which its change was made, as a push told.
         applied: the last act that is applied.
@@ -149,12 +154,18 @@ class Device:
     line_failures: int = 0
     pushed: dict[str, News] = field(default_factory=dict)
     booted: float = 0.0
+    used: dict[tuple[int, str], int] = field(default_factory=dict)
+    noted_ms: int = 0
     policy_failures: int = 0
     last_command_id: int | None = None
     overloaded: int = 0
     update_client: UpdateClient | None = None
     offer: tuple[Offer, str] | None = None
     updated: bool = False
+    new_version: str = ""
+    os_version: str = ""
+    previous_version: str = ""
+    checked_ms: int = 0
     open: dict[tuple[str, int], float] = field(default_factory=dict)
     news: dict[int, int] = field(default_factory=dict)
     applied: int = 0

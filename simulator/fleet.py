@@ -19,7 +19,7 @@ from faker.generator import Generator
 from faker.providers.person.ja_JP import Provider
 from numpy.typing import NDArray
 
-from scenarios.organisation import Department, DeviceModel, Organisation, Site
+from scenarios.organisation import Department, DeviceModel, Hardware, Organisation, Site
 from simulator.draw import bits, bits_column, draws
 
 # One device. `number` is its own among all rows: serial number and MAC addresses are ways to write it. `chance` is 64
@@ -51,8 +51,8 @@ class DeviceFacts:
     """What a device and its person tell others about themselves.
 
     MAC addresses are 12 upper-case hex digits and the date is yyyy-mm-dd, as registration wants them (Chromium
-    device_management_backend.proto, DeviceRegisterRequest). `state_key` has 32 bytes. A spare has a person as well: the
-    one who would get it.
+    device_management_backend.proto, DeviceRegisterRequest). `state_key` has 32 bytes. A `wired` device is on a cable. A
+    spare has a person as well: the one who would get it.
     """
 
     row: int
@@ -73,6 +73,8 @@ class DeviceFacts:
     state_key: bytes
     department: str
     site: str
+    wired: bool
+    hardware: Hardware
     spare: bool
     user: str
     display_name: str
@@ -125,6 +127,7 @@ def device_facts(fleet: NDArray[np.void], organisation: Organisation, row: int) 
     model = organisation.models[device["model"]]
     family_names, given_names = names()
     family, given = family_names[device["family_name"]], given_names[device["given_name"]]
+    site = organisation.sites[device["site"]]
     days = (model.made_until - model.made_from).days + 1
     mac = f"{number:010X}"
     return DeviceFacts(
@@ -145,7 +148,10 @@ def device_facts(fleet: NDArray[np.void], organisation: Organisation, row: int) 
         wifi_mac=f"{_WIFI:02X}{mac}",
         state_key=blake2b(chance.to_bytes(8, "little"), digest_size=32, person=b"state key").digest(),
         department=organisation.departments[device["department"]].name,
-        site=organisation.sites[device["site"]].name,
+        site=site.name,
+        # the highest bits: the lowest chose the day
+        wired=(chance >> 32) * 2.0**-32 < site.wired,
+        hardware=model.hardware,
         spare=not device["staff"],
         user=f"{given[1]}.{family[1]}.{row + 1:04}@{organisation.domain}".lower(),
         display_name=f"{family[0]} {given[0]}",

@@ -97,6 +97,11 @@ class Traveller:
             self._facts = self.world.plan.facts(self.device.row)
         return self._facts
 
+    @property
+    def os_version(self) -> str:
+        """The platform version that the device runs now."""
+        return self.device.os_version or self.facts.os_version
+
     def utc_ms(self) -> int:
         """Unix milliseconds now, for what protocols write into messages."""
         return round(self.world.clock.utc() * 1000)

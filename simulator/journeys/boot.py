@@ -6,11 +6,13 @@ A device goes on to its login screen whatever management says: only one that is 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from simulator import timers
-from simulator.journeys import obey, policies, reconnect
+from simulator.journeys import obey, policies, reconnect, upload_status
 from simulator.protocols.management import CommandReason, PolicyReason
 from simulator.protocols.messages import Refused, Skipped
+from simulator.protocols.naming import platform_of
 from simulator.traveller import Stopped, Traveller
 
 STEPS = ("management.device_policy", "management.remote_commands", *reconnect.STEPS)
@@ -25,7 +27,10 @@ async def play(traveller: Traveller) -> None:
         return
     if device.identity is None:
         raise Stopped("management.device_policy", Skipped("earlier_step", "the device is not enrolled"))
+    upload_status.note_use(traveller)
     device.booted = traveller.began
+    if device.updated:
+        _run_new_system(traveller)
     traveller.later("upload_status", timers.STATUS_FIRST_S, since=traveller.began)
     first_s = timers.first_update_check_s(traveller.draw("first update check"))
     traveller.later("check_update", first_s, since=traveller.began)
@@ -46,3 +51,17 @@ async def play(traveller: Traveller) -> None:
     if device.disabled:
         raise Stopped("management.device_policy", Refused("not_entitled", "the server has this device disabled"))
     traveller.later("sign_in", 0, trigger="follows")
+
+
+def _run_new_system(traveller: Traveller) -> None:
+    """A downloaded system runs from this boot on; servers are told so by the next status, update check and request."""
+    device, facts = traveller.device, traveller.facts
+    device.previous_version, device.os_version = traveller.os_version, device.new_version
+    device.new_version, device.updated = "", False
+    if device.update_client is not None:
+        device.update_client = replace(device.update_client, version=device.os_version)
+    platform = platform_of(facts.board, facts.arch, facts.hwid, device.os_version)
+    if device.identity is not None:
+        device.identity = replace(device.identity, platform=platform)
+    if device.user_identity is not None:
+        device.user_identity = replace(device.user_identity, platform=platform)

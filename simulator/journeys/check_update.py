@@ -29,6 +29,7 @@ async def play(traveller: Traveller) -> None:
         now=traveller.utc_ms() / 1000,
         request_id=traveller.uuid("update request"),
         session_id=session_id,
+        previous_version=device.previous_version,
     )
     try:
         found = await traveller.ask(exchange)
@@ -37,7 +38,8 @@ async def play(traveller: Traveller) -> None:
         plan_next(traveller)
         await report(traveller, client, session_id, updates.FAILED, errorcode=updates.check_errorcode(stopped.trouble))
         raise
-    device.overloaded = 0
+    device.overloaded, device.previous_version = 0, ""
+    device.checked_ms = traveller.utc_ms() // 1000 * 1000  # update_engine counts whole seconds
     device.update_client = found.client
     plan_next(traveller, found.poll_s)
     if isinstance(found, Offer):
@@ -53,7 +55,7 @@ def first_client(traveller: Traveller) -> UpdateClient:
         appid=facts.appid,
         board=facts.board,
         hwid=facts.hwid,
-        version=facts.os_version,
+        version=traveller.os_version,
         cpu=facts.arch,
     )
 

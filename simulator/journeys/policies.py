@@ -31,7 +31,7 @@ _NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 
 
 def client_of(traveller: Traveller, device_id: str) -> Identity:
     """A client of this machine that is not registered yet."""
-    return identity_of(traveller.plan, traveller.facts, device_id)
+    return identity_of(traveller.plan, replace(traveller.facts, os_version=traveller.os_version), device_id)
 
 
 def identity_of(plan: Plan, facts: DeviceFacts, device_id: str) -> Identity:

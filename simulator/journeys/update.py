@@ -18,11 +18,13 @@ async def play(traveller: Traveller) -> None:
     if device.offer is None:
         return
     (offer, session_id), device.offer = device.offer, None
+    device.new_version = offer.version
     exchange, sink = updates.download(offer, session_id)
     await report(traveller, offer.client, session_id, updates.SUCCEEDED, kind=updates.DOWNLOAD_STARTED)
     try:
         await traveller.ask(exchange, timeout_s=DOWNLOAD_TIMEOUT_S, sink=sink)
     except Stopped as stopped:
+        device.new_version = ""
         errorcode = updates.download_errorcode(stopped.trouble)
         await report(traveller, offer.client, session_id, updates.FAILED, errorcode=errorcode)
         raise

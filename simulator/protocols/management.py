@@ -47,7 +47,6 @@ from simulator.protocols.management_state import (
     restore_state,
     state_retrieval,
 )
-from simulator.protocols.management_status import Sample, Status
 from simulator.protocols.management_tasks import (
     Command,
     CommandResult,
@@ -78,8 +77,6 @@ __all__ = [
     "PushKind",
     "Register",
     "Registration",
-    "Sample",
-    "Status",
     "Trust",
     "UserPolicy",
     "UserSettings",

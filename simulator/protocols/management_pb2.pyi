@@ -3159,6 +3159,21 @@ Global___PowerStatus: _TypeAlias = PowerStatus  # noqa: Y015
 class DiskInfo(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _DevicePurpose:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DevicePurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DiskInfo._DevicePurpose.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PURPOSE_UNKNOWN: DiskInfo._DevicePurpose.ValueType  # 0
+        PURPOSE_BOOT: DiskInfo._DevicePurpose.ValueType  # 1
+        PURPOSE_SWAP: DiskInfo._DevicePurpose.ValueType  # 2
+
+    class DevicePurpose(_DevicePurpose, metaclass=_DevicePurposeEnumTypeWrapper): ...
+    PURPOSE_UNKNOWN: DiskInfo.DevicePurpose.ValueType  # 0
+    PURPOSE_BOOT: DiskInfo.DevicePurpose.ValueType  # 1
+    PURPOSE_SWAP: DiskInfo.DevicePurpose.ValueType  # 2
+
     SERIAL_FIELD_NUMBER: _builtins.int
     MANUFACTURER_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
@@ -3167,6 +3182,7 @@ class DiskInfo(_message.Message):
     VOLUMES_FIELD_NUMBER: _builtins.int
     BYTES_READ_SINCE_LAST_BOOT_FIELD_NUMBER: _builtins.int
     BYTES_WRITTEN_SINCE_LAST_BOOT_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     manufacturer: _builtins.str
     model: _builtins.str
@@ -3174,6 +3190,7 @@ class DiskInfo(_message.Message):
     type: _builtins.str
     bytes_read_since_last_boot: _builtins.int
     bytes_written_since_last_boot: _builtins.int
+    purpose: Global___DiskInfo.DevicePurpose.ValueType
     @_builtins.property
     def volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -3187,30 +3204,57 @@ class DiskInfo(_message.Message):
         volumes: _abc.Iterable[_builtins.str] | None = ...,
         bytes_read_since_last_boot: _builtins.int | None = ...,
         bytes_written_since_last_boot: _builtins.int | None = ...,
+        purpose: Global___DiskInfo.DevicePurpose.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bytes_read_since_last_boot", b"bytes_read_since_last_boot", "bytes_written_since_last_boot", b"bytes_written_since_last_boot", "manufacturer", b"manufacturer", "model", b"model", "serial", b"serial", "size", b"size", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bytes_read_since_last_boot", b"bytes_read_since_last_boot", "bytes_written_since_last_boot", b"bytes_written_since_last_boot", "manufacturer", b"manufacturer", "model", b"model", "purpose", b"purpose", "serial", b"serial", "size", b"size", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read_since_last_boot", b"bytes_read_since_last_boot", "bytes_written_since_last_boot", b"bytes_written_since_last_boot", "manufacturer", b"manufacturer", "model", b"model", "serial", b"serial", "size", b"size", "type", b"type", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read_since_last_boot", b"bytes_read_since_last_boot", "bytes_written_since_last_boot", b"bytes_written_since_last_boot", "manufacturer", b"manufacturer", "model", b"model", "purpose", b"purpose", "serial", b"serial", "size", b"size", "type", b"type", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DiskInfo: _TypeAlias = DiskInfo  # noqa: Y015
 
 @_typing.final
+class DiskLifetimeEstimation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLC_FIELD_NUMBER: _builtins.int
+    MLC_FIELD_NUMBER: _builtins.int
+    slc: _builtins.int
+    mlc: _builtins.int
+    def __init__(
+        self,
+        *,
+        slc: _builtins.int | None = ...,
+        mlc: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mlc", b"mlc", "slc", b"slc"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mlc", b"mlc", "slc", b"slc"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiskLifetimeEstimation: _TypeAlias = DiskLifetimeEstimation  # noqa: Y015
+
+@_typing.final
 class StorageStatus(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DISKS_FIELD_NUMBER: _builtins.int
+    LIFETIME_ESTIMATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def disks(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiskInfo]: ...
+    @_builtins.property
+    def lifetime_estimation(self) -> Global___DiskLifetimeEstimation: ...
     def __init__(
         self,
         *,
         disks: _abc.Iterable[Global___DiskInfo] | None = ...,
+        lifetime_estimation: Global___DiskLifetimeEstimation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime_estimation", b"lifetime_estimation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disks", b"disks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disks", b"disks", "lifetime_estimation", b"lifetime_estimation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -4390,6 +4434,10 @@ class DeviceReportingProto(_message.Message):
     REPORT_SYSTEM_INFO_FIELD_NUMBER: _builtins.int
     REPORT_PRINT_JOBS_FIELD_NUMBER: _builtins.int
     REPORT_LOGIN_LOGOUT_FIELD_NUMBER: _builtins.int
+    REPORT_AUDIO_STATUS_FIELD_NUMBER: _builtins.int
+    REPORT_NETWORK_CONFIGURATION_FIELD_NUMBER: _builtins.int
+    REPORT_NETWORK_STATUS_FIELD_NUMBER: _builtins.int
+    REPORT_SECURITY_STATUS_FIELD_NUMBER: _builtins.int
     report_version_info: _builtins.bool
     report_activity_times: _builtins.bool
     report_boot_mode: _builtins.bool
@@ -4417,6 +4465,10 @@ class DeviceReportingProto(_message.Message):
     report_system_info: _builtins.bool
     report_print_jobs: _builtins.bool
     report_login_logout: _builtins.bool
+    report_audio_status: _builtins.bool
+    report_network_configuration: _builtins.bool
+    report_network_status: _builtins.bool
+    report_security_status: _builtins.bool
     def __init__(
         self,
         *,
@@ -4447,10 +4499,14 @@ class DeviceReportingProto(_message.Message):
         report_system_info: _builtins.bool | None = ...,
         report_print_jobs: _builtins.bool | None = ...,
         report_login_logout: _builtins.bool | None = ...,
+        report_audio_status: _builtins.bool | None = ...,
+        report_network_configuration: _builtins.bool | None = ...,
+        report_network_status: _builtins.bool | None = ...,
+        report_security_status: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["device_status_frequency", b"device_status_frequency", "report_activity_times", b"report_activity_times", "report_app_info", b"report_app_info", "report_backlight_info", b"report_backlight_info", "report_bluetooth_info", b"report_bluetooth_info", "report_board_status", b"report_board_status", "report_boot_mode", b"report_boot_mode", "report_cpu_info", b"report_cpu_info", "report_crash_report_info", b"report_crash_report_info", "report_fan_info", b"report_fan_info", "report_graphics_status", b"report_graphics_status", "report_hardware_status", b"report_hardware_status", "report_location", b"report_location", "report_login_logout", b"report_login_logout", "report_memory_info", b"report_memory_info", "report_network_interfaces", b"report_network_interfaces", "report_os_update_status", b"report_os_update_status", "report_power_status", b"report_power_status", "report_print_jobs", b"report_print_jobs", "report_running_kiosk_app", b"report_running_kiosk_app", "report_session_status", b"report_session_status", "report_storage_status", b"report_storage_status", "report_system_info", b"report_system_info", "report_timezone_info", b"report_timezone_info", "report_users", b"report_users", "report_version_info", b"report_version_info", "report_vpd_info", b"report_vpd_info"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device_status_frequency", b"device_status_frequency", "report_activity_times", b"report_activity_times", "report_app_info", b"report_app_info", "report_audio_status", b"report_audio_status", "report_backlight_info", b"report_backlight_info", "report_bluetooth_info", b"report_bluetooth_info", "report_board_status", b"report_board_status", "report_boot_mode", b"report_boot_mode", "report_cpu_info", b"report_cpu_info", "report_crash_report_info", b"report_crash_report_info", "report_fan_info", b"report_fan_info", "report_graphics_status", b"report_graphics_status", "report_hardware_status", b"report_hardware_status", "report_location", b"report_location", "report_login_logout", b"report_login_logout", "report_memory_info", b"report_memory_info", "report_network_configuration", b"report_network_configuration", "report_network_interfaces", b"report_network_interfaces", "report_network_status", b"report_network_status", "report_os_update_status", b"report_os_update_status", "report_power_status", b"report_power_status", "report_print_jobs", b"report_print_jobs", "report_running_kiosk_app", b"report_running_kiosk_app", "report_security_status", b"report_security_status", "report_session_status", b"report_session_status", "report_storage_status", b"report_storage_status", "report_system_info", b"report_system_info", "report_timezone_info", b"report_timezone_info", "report_users", b"report_users", "report_version_info", b"report_version_info", "report_vpd_info", b"report_vpd_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_status_frequency", b"device_status_frequency", "report_activity_times", b"report_activity_times", "report_app_info", b"report_app_info", "report_backlight_info", b"report_backlight_info", "report_bluetooth_info", b"report_bluetooth_info", "report_board_status", b"report_board_status", "report_boot_mode", b"report_boot_mode", "report_cpu_info", b"report_cpu_info", "report_crash_report_info", b"report_crash_report_info", "report_fan_info", b"report_fan_info", "report_graphics_status", b"report_graphics_status", "report_hardware_status", b"report_hardware_status", "report_location", b"report_location", "report_login_logout", b"report_login_logout", "report_memory_info", b"report_memory_info", "report_network_interfaces", b"report_network_interfaces", "report_os_update_status", b"report_os_update_status", "report_power_status", b"report_power_status", "report_print_jobs", b"report_print_jobs", "report_running_kiosk_app", b"report_running_kiosk_app", "report_session_status", b"report_session_status", "report_storage_status", b"report_storage_status", "report_system_info", b"report_system_info", "report_timezone_info", b"report_timezone_info", "report_users", b"report_users", "report_version_info", b"report_version_info", "report_vpd_info", b"report_vpd_info"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_status_frequency", b"device_status_frequency", "report_activity_times", b"report_activity_times", "report_app_info", b"report_app_info", "report_audio_status", b"report_audio_status", "report_backlight_info", b"report_backlight_info", "report_bluetooth_info", b"report_bluetooth_info", "report_board_status", b"report_board_status", "report_boot_mode", b"report_boot_mode", "report_cpu_info", b"report_cpu_info", "report_crash_report_info", b"report_crash_report_info", "report_fan_info", b"report_fan_info", "report_graphics_status", b"report_graphics_status", "report_hardware_status", b"report_hardware_status", "report_location", b"report_location", "report_login_logout", b"report_login_logout", "report_memory_info", b"report_memory_info", "report_network_configuration", b"report_network_configuration", "report_network_interfaces", b"report_network_interfaces", "report_network_status", b"report_network_status", "report_os_update_status", b"report_os_update_status", "report_power_status", b"report_power_status", "report_print_jobs", b"report_print_jobs", "report_running_kiosk_app", b"report_running_kiosk_app", "report_security_status", b"report_security_status", "report_session_status", b"report_session_status", "report_storage_status", b"report_storage_status", "report_system_info", b"report_system_info", "report_timezone_info", b"report_timezone_info", "report_users", b"report_users", "report_version_info", b"report_version_info", "report_vpd_info", b"report_vpd_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

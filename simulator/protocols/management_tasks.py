@@ -12,8 +12,9 @@ from google.protobuf.message import DecodeError
 
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import policy, policy_values
+from simulator.protocols.management_report import report, session_report
 from simulator.protocols.management_requests import Identity, answer, ask, done, text
-from simulator.protocols.management_status import Status, report
+from simulator.protocols.management_status import Status
 from simulator.protocols.messages import Broken, Exchange, Response
 from simulator.protocols.policy import Invalid, Trust
 
@@ -140,15 +141,17 @@ def _invalid(reason: str) -> Invalid:
     return Invalid(reason, "a remote command", policy_type=policy_values.REMOTE_COMMAND)
 
 
-def status_upload(who: Identity, status: Status, *, user_dm_token: str = "") -> Exchange[None]:
+def status_upload(who: Identity, status: Status, reports: frozenset[str], *, user_dm_token: str = "") -> Exchange[None]:
     """Report the device's status.
 
     Args:
-        who: the device. status: what it reports.
-        user_dm_token: of an affiliated user who is signed in; the report then has a part about the session.
+        who: the device. status: all that it knows.
+        reports: which parts of it the policy asks for, of policy_values.REPORTS.
+        user_dm_token: of an affiliated user who is signed in, whose session is told of where the policy asks for that.
     """
-    message = pb.DeviceManagementRequest(device_status_report_request=report(status))
-    if user_dm_token:
-        message.session_status_report_request.user_dm_token = user_dm_token
+    message = pb.DeviceManagementRequest(device_status_report_request=report(status, reports))
+    session = session_report(user_dm_token, reports) if user_dm_token else None
+    if session is not None:
+        message.session_status_report_request.CopyFrom(session)
     read = done("device_status_report_response")
     return ask("management.status_upload", who, "status_upload", message, read, oauth_token="")

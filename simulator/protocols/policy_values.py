@@ -24,6 +24,14 @@ MACHINE_LEVEL_USER = "google/chrome/machine-level-user"
 MACHINE_LEVEL_EXTENSION = "google/chrome/machine-level-extension"
 REMOTE_COMMAND = "google/chromeos/remotecommand"
 
+# The parts of a status report that a policy can turn on or off and a device here has something to say for: the names of
+# DeviceReportingProto's fields without their "report_".
+REPORTS = (
+    *("version_info", "activity_times", "boot_mode", "users", "os_update_status", "power_status", "storage_status"),
+    *("cpu_info", "timezone_info", "memory_info", "app_info", "vpd_info", "system_info", "audio_status"),
+    *("network_configuration", "network_status", "security_status"),
+)
+
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
 
@@ -35,12 +43,14 @@ class DeviceSettings:
     Attributes:
         refresh_ms: between two policy fetches without push; 30 min to 24 h, 3 h when not set.
         status_ms: between two status reports; 60 s at least, 3 h when not set.
+        reports: which parts they have, of REPORTS.
         ephemeral_users: whether users leave nothing on the device, so that each sign-in is a first one.
         update_disabled, target_version_prefix, scatter_s, release_channel: for update checks.
     """
 
     refresh_ms: int
     status_ms: int
+    reports: frozenset[str]
     ephemeral_users: bool
     update_disabled: bool
     target_version_prefix: str
@@ -74,6 +84,15 @@ def _refresh_ms(set_ms: int | None) -> int:
     return 3 * _HOUR_MS if set_ms is None else _clamped(set_ms, 30 * _MINUTE_MS, 24 * _HOUR_MS)
 
 
+def _reports(policy: pb.DeviceReportingProto) -> frozenset[str]:
+    """The parts that are on; where a policy says nothing, the message's own defaults hold."""
+    return frozenset(name for name in REPORTS if getattr(policy, f"report_{name}"))
+
+
+# Of a device that has no policy yet.
+DEFAULT_REPORTS = _reports(pb.DeviceReportingProto())
+
+
 @lru_cache(maxsize=64)
 def device_settings(payload: bytes) -> DeviceSettings | None:
     """The values in a device's policy, None when it cannot be decoded. Raises: Broken for text that is not UTF-8."""
@@ -87,6 +106,7 @@ def device_settings(payload: bytes) -> DeviceSettings | None:
             refresh.device_policy_refresh_rate if refresh.HasField("device_policy_refresh_rate") else None
         ),
         status_ms=max(_MINUTE_MS, policy.device_reporting.device_status_frequency),
+        reports=_reports(policy.device_reporting),
         ephemeral_users=policy.ephemeral_users_enabled.ephemeral_users_enabled,
         update_disabled=update.update_disabled,
         target_version_prefix=text(update.target_version_prefix),
