@@ -1,33 +1,123 @@
 """The devices' own clocks: when a Chromebook does again what it does by itself. Pure; all times are city seconds.
 
-One function a timer, each with its source. Chance comes in as `u`, a number in [0, 1); nothing of ours is imported.
-Sources: CRS = Chromium cloud_policy_refresh_scheduler.cc, SU = status_uploader.cc, CPI = cloud_policy_invalidator.cc,
-NUC = update_engine next_update_check_policy_impl.cc.
+The one table of what the facts say of timing: constants, which answer means which wait, and one function a timer, each
+with its source. Chance comes in as `u`, a number in [0, 1); nothing of ours is imported. Sources: DMS = Chromium
+device_management_service.cc, CRS = cloud_policy_refresh_scheduler.cc, CPI = cloud_policy_invalidator.cc and
+policy_invalidation_util.cc, FRT = fm_registration_token_uploader.cc, SU = status_uploader.cc, RS = report_scheduler.cc
+and report_uploader.cc, EDU = external_policy_data_updater.cc, RCJ = remote_command_job.h and the jobs of
+chrome/browser/ash/policy/remote_commands, NUC = update_engine next_update_check_policy_impl.cc.
 """
 
 from __future__ import annotations
 
 MINUTE = 60.0
 HOUR = 3600.0
+DAY = 24 * HOUR
 
 # Shorter waits are part of a journey and stay real under compression; longer ones are timers.
 SHORTEST_TIMER_S = 60.0
 
-SERVICE_START_S = 5.0  # browser start to the first management request (DeviceManagementService, 5,000 ms)
+# ------------------------------------------------------------------------------------------------------ one request
+
+SERVICE_START_S = 5.0  # browser start to the first management request (DMS, 5,000 ms)
+JOB_RETRIES = 3  # after connections that failed (DMS, kMaxRetries)
+JOB_RETRY_FIRST_S = 10.0  # (DMS, kRetryDelay); policy goes again at once
+
+# ------------------------------------------------------------------------------------------------------ policy
 
 POLICY_REFRESH_S = 3 * HOUR
 POLICY_REFRESH_MIN_S = 30 * MINUTE
-POLICY_REFRESH_MAX_S = 24 * HOUR
+POLICY_REFRESH_MAX_S = DAY
+POLICY_PUSHED_S = DAY  # at least, while push works
+POLICY_UNMANAGED_S = DAY
 POLICY_JITTER_S = 5 * MINUTE
 POLICY_ERROR_FIRST_S = 5 * MINUTE
+SIGNIN_WAIT_S = 10.0  # for news of a policy that is cached (user_cloud_policy_manager_ash.cc)
 
-STATUS_FIRST_S = 60.0
-STATUS_S = 3 * HOUR
-STATUS_MIN_S = 60.0
+# What the client calls the end of a fetch -> when it fetches again (CRS, ScheduleRefresh). HTTP codes stand beside.
+SUCCESS = "SUCCESS"
+NO_ANSWER = "REQUEST_FAILED"
+GONE = "SERVICE_DEVICE_NOT_FOUND"
+POLICY_AS_USUAL = frozenset(
+    {
+        "SERVICE_ACTIVATION_PENDING",  # 412
+        "SERVICE_TOO_MANY_REQUESTS",  # 429
+        "SERVICE_POLICY_NOT_FOUND",  # 902
+    }
+)
+POLICY_ERRORS = frozenset(
+    {
+        NO_ANSWER,
+        "TEMPORARY_UNAVAILABLE",  # 404, 5xx
+    }
+)
+POLICY_NEXT_DAY = frozenset(
+    {
+        "REQUEST_INVALID",  # 400
+        "SERVICE_MANAGEMENT_NOT_SUPPORTED",  # 403
+        "REQUEST_TOO_LARGE",  # 413
+        "HTTP_STATUS_ERROR",  # any other
+        "RESPONSE_DECODING_ERROR",  # 200 that cannot be decoded, or without its part
+    }
+)
+POLICY_NEVER = frozenset(
+    {
+        "SERVICE_MANAGEMENT_TOKEN_INVALID",  # 401
+        "SERVICE_MISSING_LICENSES",  # 402
+        "SERVICE_INVALID_SERIAL_NUMBER",  # 405
+        "SERVICE_DOMAIN_MISMATCH",  # 406
+        "SERVICE_DEVICE_ID_CONFLICT",  # 409
+        GONE,  # 410
+        "SERVICE_CONSUMER_ACCOUNT_WITH_PACKAGED_LICENSE",  # 417
+        "SERVICE_INVALID_PACKAGED_DEVICE_FOR_KIOSK",  # 418
+        "SERVICE_ORG_UNIT_ENROLLMENT_LIMIT_EXCEEEDED",  # 419, sic
+        "SERVICE_DEPROVISIONED",  # 903
+        "SERVICE_ARC_DISABLED",  # 904: no answer to a fetch, which leaves the schedule as it is: used up
+        "SERVICE_ENTERPRISE_ACCOUNT_IS_NOT_ELIGIBLE_TO_ENROLL",  # 905
+        "SERVICE_ENTERPRISE_TOS_HAS_NOT_BEEN_ACCEPTED",  # 906
+        "SERVICE_ILLEGAL_ACCOUNT_FOR_PACKAGED_EDU_LICENSE",  # 907
+    }
+)
+
+# ------------------------------------------------------------------------------------------------------ push
 
 PUSH_DELAY_MIN_S = 0.020
 PUSH_DELAY_MAX_S = 10.0
 PUSH_BLIND_S = 5 * MINUTE
+PUSH_STALE_S = 300.0
+PUSH_TOKEN_LIFE_S = 14 * DAY
+PUSH_TOKEN_S = DAY
+PUSH_TOKEN_RETRY_S = MINUTE
+PUSH_TOKEN_JITTER = 0.1
+
+# ------------------------------------------------------------------------------------------------------ reports
+
+STATUS_FIRST_S = 60.0
+STATUS_S = 3 * HOUR
+STATUS_MIN_S = 60.0
+STATUS_FORCED_S = 10.0  # at least, after the last one
+
+REPORT_S = DAY
+REPORT_RETRY_S = MINUTE
+REPORT_JITTER = 0.1
+REPORT_RETRIES = 10
+
+# ------------------------------------------------------------------------------------------------------ remote commands
+
+COMMAND_EXPIRY_S = 10 * MINUTE  # since it was issued
+POWERWASH_EXPIRY_S = 5 * 365 * DAY
+WIPE_USERS_EXPIRY_S = 180 * DAY
+COMMAND_ACK_S = 10.0  # a wipe begins when its acknowledgement is answered, or after this
+
+# ------------------------------------------------------------------------------------------------------ extension policy
+
+EXTENSION_SOON_S = 15.0
+EXTENSION_LATER_S = MINUTE
+EXTENSION_MUCH_LATER_S = 12 * HOUR
+EXTENSION_FUZZ = 0.2
+EXTENSION_REFUSALS = 3
+
+# ------------------------------------------------------------------------------------------------------ updates
 
 # Chromium enrollment_screen.cc: kInitialDelayMS, kMultiplyFactor, kJitterFactor, kMaxDelayMS.
 ENROLL_RETRY_FIRST_S = 4.0
@@ -41,25 +131,67 @@ UPDATE_FUZZ_S = 10 * MINUTE
 UPDATE_MAX_S = 4 * HOUR
 
 
-def policy_refresh_s(u: float, *, configured_s: float = POLICY_REFRESH_S, push_works: bool) -> float:
-    """From the end of a good policy fetch to the next scheduled one (CRS: clamp, a day with push, jitter).
-
-    The jitter is one draw per scheduler, so `u` must be the same for one device each time.
-    """
-    refresh_s = min(max(configured_s, POLICY_REFRESH_MIN_S), POLICY_REFRESH_MAX_S)
-    if push_works:
-        refresh_s = max(refresh_s, POLICY_REFRESH_MAX_S)
-    return refresh_s + u * POLICY_JITTER_S
-
-
-def policy_retry_s(u: float, failures: int, *, refresh_s: float = POLICY_REFRESH_S) -> float:
-    """From a failed fetch (no answer, or 5xx) to the next try: 5 min, doubling, capped, then jitter (CRS).
+def job_retry_s(retry: int, *, at_once: bool) -> float | None:
+    """From a try whose connection failed to the next (DMS): 10, 20, 40 s, or at once; None: no more.
 
     Args:
-        failures: how many in a row, 1 for the first.
+        retry: 1 for the first repetition.
     """
-    # 2**10 already passes every cap: a long outage must not build huge integers
-    return float(min(POLICY_ERROR_FIRST_S * 2 ** min(failures - 1, 10), refresh_s)) + u * POLICY_JITTER_S
+    if retry > JOB_RETRIES:
+        return None
+    return 0.0 if at_once else JOB_RETRY_FIRST_S * 2 ** (retry - 1)
+
+
+def policy_wait_s(
+    status: str,
+    *,
+    failures: int = 0,
+    configured_s: float = POLICY_REFRESH_S,
+    managed: bool = True,
+    push_works: bool = False,
+) -> float | None:
+    """From the end of a policy fetch to the next scheduled one, without jitter (CRS); None: never again.
+
+    Args:
+        status: the client's name for that end.
+        failures: how many in a row ended in POLICY_ERRORS; these wait 5 min, doubling, up to the configured delay.
+        configured_s: by policy; clamped.
+        managed: whether the stored policy says so.
+        push_works: whether the server knows where this client listens.
+    """
+    configured_s = min(max(configured_s, POLICY_REFRESH_MIN_S), POLICY_REFRESH_MAX_S)
+    usual_s = max(configured_s, POLICY_PUSHED_S) if push_works else configured_s
+    if status == SUCCESS:
+        return usual_s if managed else POLICY_UNMANAGED_S
+    if status in POLICY_AS_USUAL:
+        return usual_s
+    if status in POLICY_ERRORS:
+        return _backed_off(POLICY_ERROR_FIRST_S, failures, 0.0, 0.0, configured_s)
+    return None if status in POLICY_NEVER else POLICY_UNMANAGED_S
+
+
+def policy_jitter_s(u: float) -> float:
+    """What a scheduler adds to each wait that is not over yet (CRS): `u` is drawn once a scheduler."""
+    return u * POLICY_JITTER_S
+
+
+def push_delay_s(u: float, *, max_s: float = PUSH_DELAY_MAX_S, has_payload: bool = True) -> float:
+    """From a policy push to the refetch (CPI: uniform; 5 min more without payload). Real seconds.
+
+    Args:
+        max_s: by policy, MaxInvalidationFetchDelay.
+    """
+    return PUSH_DELAY_MIN_S + u * (max_s - PUSH_DELAY_MIN_S) + (0.0 if has_payload else PUSH_BLIND_S)
+
+
+def push_is_stale(issued_ms: int, stored_ms: int) -> bool:
+    """Whether a push tells of nothing that the stored policy has not (CPI: issued 300 s or more before it)."""
+    return issued_ms + PUSH_STALE_S * 1000 < stored_ms
+
+
+def push_token_s(u: float, failures: int) -> float:
+    """From one upload of a push token to the next (FRT): a day, or after failures 1 min, doubling, up to a day."""
+    return _backed_off(PUSH_TOKEN_RETRY_S, failures, u, PUSH_TOKEN_JITTER) if failures else PUSH_TOKEN_S
 
 
 def status_s(configured_s: float = STATUS_S) -> float:
@@ -67,9 +199,39 @@ def status_s(configured_s: float = STATUS_S) -> float:
     return max(configured_s, STATUS_MIN_S)
 
 
-def push_delay_s(u: float, *, max_s: float = PUSH_DELAY_MAX_S, has_payload: bool = True) -> float:
-    """From a policy push to the refetch (CPI: uniform; 5 min more without payload). Real seconds."""
-    return PUSH_DELAY_MIN_S + u * (max_s - PUSH_DELAY_MIN_S) + (0.0 if has_payload else PUSH_BLIND_S)
+def report_s(u: float, status: str, failures: int) -> float | None:
+    """From the end of one user report to the next (RS); None: not before the browser starts again.
+
+    Args:
+        status: the client's name for that end. One that is too large counts as sent.
+        failures: how many in a row had no answer, 5xx or 429: 1 min, doubling, at most 10 times; then a day again.
+    """
+    if status in (SUCCESS, "REQUEST_TOO_LARGE"):
+        return REPORT_S
+    if status in POLICY_ERRORS or status == "SERVICE_TOO_MANY_REQUESTS":
+        return REPORT_S if failures > REPORT_RETRIES else _backed_off(REPORT_RETRY_S, failures, u, REPORT_JITTER)
+    return None
+
+
+def extension_retry_s(u: float, failures: int, *, status: int, interrupted: bool, spoiled: bool) -> float | None:
+    """From a download of extension policy that failed to the next try (EDU); None: given up.
+
+    Args:
+        failures: how many in a row.
+        status: of HTTP, 0 where none came; a 4xx is asked for three times more.
+        interrupted: the connection broke, or the server failed: 15 s, doubling, instead of 1 min, doubling.
+        spoiled: what came was too large, or is not what its hash says: 12 h.
+    """
+    if 400 <= status < 500 and failures > EXTENSION_REFUSALS:
+        return None
+    first_s = EXTENSION_MUCH_LATER_S if spoiled else EXTENSION_SOON_S if interrupted else EXTENSION_LATER_S
+    return _backed_off(first_s, failures, u, EXTENSION_FUZZ, EXTENSION_MUCH_LATER_S)
+
+
+def _backed_off(first_s: float, failures: int, u: float, fuzz: float, max_s: float = DAY) -> float:
+    """Doubling, then less by a share of up to `fuzz`, then the cap (Chromium net/base/backoff_entry.cc)."""
+    # 2**30 already passes every cap: a long outage must not build huge integers
+    return float(min(first_s * 2 ** min(failures - 1, 30) * (1 - u * fuzz), max_s))
 
 
 def enroll_retry_s(u: float, failures: int) -> float:

@@ -7,6 +7,7 @@ clock are handed in, exchanges come from the protocols, and the order of a journ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from simulator.agenda import Agenda, Start
@@ -25,7 +26,7 @@ from simulator.protocols.messages import (
     Unknown,
 )
 from simulator.tape import Tape
-from simulator.timers import SHORTEST_TIMER_S
+from simulator.timers import SHORTEST_TIMER_S, job_retry_s
 
 T = TypeVar("T")
 
@@ -138,11 +139,26 @@ class Traveller:
         return b"".join(word.to_bytes(8, "big") for word in words)[:size]
 
     async def ask(self, exchange: Exchange[T], *, timeout_s: float = 30.0, sink: Sink | None = None) -> T:
-        """Send, read, record.
+        """Send, read, record; and again where the client itself repeats what found no connection.
 
         Returns: what the exchange's reader made of the answer.
-        Raises: Stopped when it did not end ok.
+        Raises: Stopped when the last try did not end ok.
         """
+        attempt = 1
+        while True:
+            try:
+                return await self._try(exchange, attempt, timeout_s, sink)
+            except Stopped as stopped:
+                request = exchange.again(stopped.trouble)
+                wait_s = job_retry_s(attempt, at_once=exchange.at_once)
+                if request is None or wait_s is None:
+                    raise
+            await self.wait(wait_s)
+            self._trigger = "retry"
+            exchange = replace(exchange, request=request)
+            attempt += 1
+
+    async def _try(self, exchange: Exchange[T], attempt: int, timeout_s: float, sink: Sink | None) -> T:
         world = self.world
         self.asked.add(exchange.step)
         response: Response | None = None
@@ -151,15 +167,15 @@ class Traveller:
             response = await self.device.wire.send(exchange.request, timeout_s=timeout_s, sink=sink)
             answer = exchange.read(response)
         except Trouble as trouble:
-            self._record(exchange.step, sent, trouble, response, exchange.request.url)
+            self._record(exchange.step, sent, trouble, response, exchange.request.url, attempt)
             if world.tell is not None:
                 world.tell(exchange, response, None, trouble, sent)
             raise Stopped(exchange.step, trouble) from trouble
         except BaseException:
             # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
-            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url)
+            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url, attempt)
             raise
-        self._record(exchange.step, sent, None, response, "")
+        self._record(exchange.step, sent, None, response, "", attempt)
         if world.tell is not None:
             world.tell(exchange, response, answer, None, sent)
         return answer
@@ -268,7 +284,15 @@ class Traveller:
         now = self.world.clock.now()
         self._sample(milestone, due=due, able=due, sent=due, done=now, trigger=trigger, action=action)
 
-    def _record(self, step: str, sent: float, trouble: Trouble | None, response: Response | None, url: str) -> None:
+    def _record(
+        self,
+        step: str,
+        sent: float,
+        trouble: Trouble | None,
+        response: Response | None,
+        url: str,
+        attempt: int = 1,
+    ) -> None:
         done = self.world.clock.now()
         self._sample(
             step,
@@ -282,6 +306,7 @@ class Traveller:
             bytes_in=response.bytes_in if response is not None else 0,
             bytes_out=response.bytes_out if response is not None else 0,
             action=self.start.action,
+            attempt=attempt,
         )
         if trouble is not None:
             self.world.tape.example(step, trouble, done=done, device=self.device.row, url=url)

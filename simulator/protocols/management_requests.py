@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 from google.protobuf.message import DecodeError
 
 from simulator.protocols import management_pb2 as pb
-from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, settle
+from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, Trouble, settle
 
 T = TypeVar("T")
 
@@ -57,6 +57,13 @@ CLIENT_STATUS: Mapping[int, str] = {
     906: "SERVICE_ENTERPRISE_TOS_HAS_NOT_BEEN_ACCEPTED",
     907: "SERVICE_ILLEGAL_ACCOUNT_FOR_PACKAGED_EDU_LICENSE",
 }
+# Why a connection failed -> Chromium's net error, where the client asks again by itself (device_management_service.cc and
+# net/base/net_error_list.h). The list has three more, of a network that changes or is gone, which devices here never see.
+RETRIED: Mapping[str, int] = {
+    "name_unknown": -105,  # NAME_NOT_RESOLVED
+    "unreachable": -109,  # ADDRESS_UNREACHABLE
+    "connect_timeout": -118,  # CONNECTION_TIMED_OUT
+}
 # Codes of the protocol's own beyond HTTP's: a server's well-formed no.
 _OWN_REFUSALS = range(902, 908)
 
@@ -87,10 +94,22 @@ def client_status(http_status: int) -> str:
     )
 
 
+def ended_as(trouble: Trouble | None) -> str:
+    """The client's name for how an exchange ended, None for well; a policy that it turns down has still been fetched.
+
+    Sources: Chromium device_management_service.cc and cloud_policy_client.cc.
+    """
+    if trouble is None:
+        return "SUCCESS"
+    if not trouble.status:
+        return "REQUEST_FAILED"
+    return "RESPONSE_DECODING_ERROR" if trouble.status == 200 else client_status(trouble.status)
+
+
 @lru_cache(maxsize=512)
-def _start(url: str, agent: str, critical: bool) -> str:
+def _start(agent: str, critical: bool) -> str:
     said = "&critical=true" if critical else ""
-    return f"{url}?retry=false&agent={quote_plus(agent, safe=_KEPT)}&apptype=Chrome{said}&deviceid="
+    return f"&agent={quote_plus(agent, safe=_KEPT)}&apptype=Chrome{said}&deviceid="
 
 
 @lru_cache(maxsize=512)
@@ -109,7 +128,7 @@ def ask(
     enrollment_token: str = "",
     critical: bool = False,
 ) -> Exchange[T]:
-    """One exchange with the management server.
+    """One exchange with the management server; repeated as device_management_service.cc does where no connection came.
 
     Args:
         step: the exchange's name in the record.
@@ -123,13 +142,25 @@ def ask(
     """
     token = "" if oauth_token is None else f"&oauth_token={quote_plus(oauth_token, safe=_KEPT)}"
     device_id = quote_plus(who.device_id, safe=_KEPT)
-    url = f"{_start(who.url, who.agent, critical)}{device_id}&devicetype=2{token}{_end(who.platform, kind)}"
+    query = f"{_start(who.agent, critical)}{device_id}&devicetype=2{token}{_end(who.platform, kind)}"
     headers: tuple[tuple[str, str], ...] = _HEADERS
     if enrollment_token:
         headers = (("Authorization", f"GoogleEnrollmentToken token={enrollment_token}"), *headers)
     elif who.dm_token and not oauth_token:
         headers = (("Authorization", f"GoogleDMToken token={who.dm_token}"), *headers)
-    return Exchange(step, Request("POST", url, headers, message.SerializeToString()), read)
+
+    def again(trouble: Trouble) -> Request | None:
+        error = RETRIED.get(trouble.reason)
+        if error is None:
+            return None
+        # the first try may have reached the server
+        if message.HasField("register_request"):
+            message.register_request.reregister = True
+        url = f"{who.url}?retry=true&lasterror={error}{query}"
+        return Request("POST", url, headers, message.SerializeToString())
+
+    request = Request("POST", f"{who.url}?retry=false{query}", headers, message.SerializeToString())
+    return Exchange(step, request, read, again, at_once=kind == "policy")
 
 
 def answer(response: Response, part: str) -> pb.DeviceManagementResponse:

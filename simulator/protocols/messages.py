@@ -69,6 +69,8 @@ REASONS: tuple[str, ...] = (
     "asks_for_more",
     "too_many_pages",
     "invalid_grant",
+    # The way to the server is cut.
+    "unreachable",
 )
 _KNOWN = frozenset(REASONS)
 
@@ -172,14 +174,17 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Exchange(Generic[T_co]):
-    """One named exchange with one service: what to send, and how to read what comes.
+    """One named exchange with one service: what to send, how to read what comes, and whether to ask again.
 
-    `read` raises Refused or Broken, nothing else.
+    `read` raises Refused or Broken, nothing else. `again` says what the client sends by itself after that trouble, at
+    once or with growing waits; None: nothing.
     """
 
     step: str
     request: Request
     read: Callable[[Response], T_co]
+    again: Callable[[Trouble], Request | None] = lambda trouble: None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

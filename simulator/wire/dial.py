@@ -115,6 +115,8 @@ def _not_connected(address: str, port: int, problem: OSError) -> Broken:
         reason = "connect_refused"
     elif isinstance(problem, TimeoutError):
         reason = "connect_timeout"
+    elif problem.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        reason = "unreachable"
     else:
         reason = "connect_failed"
     return Broken(reason, f"{address} port {port}: {problem.strerror or problem}")

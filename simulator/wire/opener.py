@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -185,6 +186,8 @@ def _not_connected(address: str, port: int, problem: OSError) -> Broken:
         reason = "connect_refused"
     elif isinstance(problem, TimeoutError):
         reason = "connect_timeout"
+    elif problem.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        reason = "unreachable"
     else:
         reason = "connect_failed"
     return Broken(reason, f"{address} port {port}: {problem.strerror or problem}")
