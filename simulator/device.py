@@ -12,10 +12,18 @@ from typing import Protocol
 
 from simulator.fleet import DeviceFacts
 from simulator.operator import Act, OperatorLogin
-from simulator.protocols.management import DeviceSettings, Identity, Trust
+from simulator.protocols.management import (
+    DeviceSettings,
+    ExtensionPolicy,
+    Identity,
+    Invalidation,
+    Trust,
+    UserSettings,
+)
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.protocols.push import News
 from simulator.protocols.updates import Offer, UpdateClient
+from simulator.timers import GONE
 
 APPLIED = "applied"
 
@@ -108,12 +116,62 @@ class Plan:
 
 
 @dataclass(slots=True)
+class Scheduler:
+    """Where the policy refreshes of one client stand: of a device, its user, or a device-local account.
+
+    Attributes:
+        status: the client's name for how the last fetch ended; empty before the first of this boot.
+        ended: the run second of that.
+        failures: fetches in a row that ended in an error which is tried again sooner.
+        managed: whether the stored policy says so.
+        pushes: whether the management service was told where this client listens.
+        token_failures: uploads of the push token in a row that failed.
+        heard_us: the newest version that a push told.
+        invalidation: what a push told, until a policy is stored after it.
+    """
+
+    status: str = ""
+    ended: float = 0.0
+    failures: int = 0
+    managed: bool = True
+    pushes: bool = False
+    token_failures: int = 0
+    heard_us: int = 0
+    invalidation: Invalidation | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """A device-local account that device policy names: what its client holds, and when it fetches next (run second)."""
+
+    trust: Trust
+    scheduler: Scheduler
+    settings: UserSettings | None = None
+    due: float | None = None
+
+
+@dataclass(slots=True)
+class ExtensionFile:
+    """The file that an extension's policy names: when it is downloaded next (run second; None: it is there, or given
+    up), and how often that failed in a row."""
+
+    policy: ExtensionPolicy
+    due: float | None
+    failures: int = 0
+    stored: bool = False
+
+
+@dataclass(slots=True)
 class Device:
     """What one device remembers between journeys. It must stay small: thousands of them rest in one engine.
 
     Attributes:
-        identity, trust, settings: of the device's own registration and policy.
-        user_identity, user_trust: of the user's.
+        identity, trust, settings, scheduler: of the device's own registration and policy.
+        user_identity, user_trust, user_settings, user_scheduler: of the user's.
+        refresh_token: of the user's sign-in, for access tokens later on.
+        in_session: whether the user is signed in now.
+        accounts: device-local ones by account id, None while there are none.
+        extensions: files of extension policy by policy type and extension id, None while there are none.
         setting_up: whether its enrollment is under way or will be tried again; enroll_failures in a row.
         lid_waits: whether a lid is open that can boot only when the device is enrolled.
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
@@ -124,7 +182,9 @@ class Device:
         booted: the run second of the last boot.
         used: for how long it was used and not yet told, by the local day and the user's address: milliseconds.
         noted_ms: up to when that was added up, Unix milliseconds; 0 before the first boot.
-        policy_failures, overloaded: failures in a row, by which back-off grows.
+        last_command_id, command_ids: the last remote command that ended, and all that were fetched, in this boot.
+        status_ended, report_ended: the run seconds at which a status upload and a user report ended last.
+        report_failures, overloaded: failures in a row, by which back-off grows.
         update_client, offer, updated: what the update engine remembers, and whether a new system waits for a reboot.
         new_version: of the system being downloaded, or waiting. checked_ms: of the last check, Unix milliseconds.
         os_version, previous_version: of the system it was updated to, and of the one before until a check has told it;
@@ -140,8 +200,15 @@ class Device:
     identity: Identity | None = None
     trust: Trust | None = None
     settings: DeviceSettings | None = None
+    scheduler: Scheduler = field(default_factory=Scheduler)
     user_identity: Identity | None = None
     user_trust: Trust | None = None
+    user_settings: UserSettings | None = None
+    user_scheduler: Scheduler = field(default_factory=Scheduler)
+    refresh_token: str = ""
+    in_session: bool = False
+    accounts: dict[str, Account] | None = None
+    extensions: dict[tuple[str, str], ExtensionFile] | None = None
     setting_up: bool = False
     enroll_failures: int = 0
     lid_waits: bool = False
@@ -156,8 +223,11 @@ class Device:
     booted: float = 0.0
     used: dict[tuple[int, str], int] = field(default_factory=dict)
     noted_ms: int = 0
-    policy_failures: int = 0
     last_command_id: int | None = None
+    command_ids: tuple[int, ...] = ()
+    status_ended: float | None = None
+    report_ended: float | None = None
+    report_failures: int = 0
     overloaded: int = 0
     update_client: UpdateClient | None = None
     offer: tuple[Offer, str] | None = None
@@ -170,3 +240,8 @@ class Device:
     news: dict[int, int] = field(default_factory=dict)
     applied: int = 0
     drawn: int = 0
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is enrolled, as far as it knows: a server that has forgotten it (410) ends that until a boot."""
+        return self.identity is not None and self.scheduler.status != GONE

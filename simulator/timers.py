@@ -107,9 +107,10 @@ REPORT_RETRIES = 10
 COMMAND_EXPIRY_S = 10 * MINUTE  # since it was issued
 POWERWASH_EXPIRY_S = 5 * 365 * DAY
 WIPE_USERS_EXPIRY_S = 180 * DAY
+RESTART_S = 5.0  # from the order to reboot to the next boot: no fact, what a Chromebook needs to shut down
 COMMAND_ACK_S = 10.0  # a wipe begins when its acknowledgement is answered, or after this
 
-# ------------------------------------------------------------------------------------------------------ extension policy
+# ----------------------------------------------------------------------------------------------------- extension policy
 
 EXTENSION_SOON_S = 15.0
 EXTENSION_LATER_S = MINUTE

@@ -167,15 +167,15 @@ class Traveller:
             response = await self.device.wire.send(exchange.request, timeout_s=timeout_s, sink=sink)
             answer = exchange.read(response)
         except Trouble as trouble:
-            self._record(exchange.step, sent, trouble, response, exchange.request.url, attempt)
+            self._record(exchange.step, sent, trouble, response, exchange.request.url, attempt=attempt)
             if world.tell is not None:
                 world.tell(exchange, response, None, trouble, sent)
             raise Stopped(exchange.step, trouble) from trouble
         except BaseException:
             # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
-            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url, attempt)
+            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url, attempt=attempt)
             raise
-        self._record(exchange.step, sent, None, response, "", attempt)
+        self._record(exchange.step, sent, None, response, "", attempt=attempt)
         if world.tell is not None:
             world.tell(exchange, response, answer, None, sent)
         return answer
@@ -219,12 +219,30 @@ class Traveller:
         Waits of a minute and more are squeezed by the compression, shorter ones stay real.
         """
         base = self.world.clock.now() if since is None else since
-        real_s = city_s / self.world.plan.compression if city_s >= SHORTEST_TIMER_S else city_s
-        self.world.agenda.put(Start(base + real_s, self.device.row, journey, trigger))
+        self.world.agenda.put(Start(base + self.squeezed(city_s), self.device.row, journey, trigger))
+
+    def squeezed(self, city_s: float) -> float:
+        """A wait in real seconds: the compression squeezes those of a minute and more."""
+        return city_s / self.world.plan.compression if city_s >= SHORTEST_TIMER_S else city_s
+
+    def cancel(self, *journeys: str) -> None:
+        """Forget what waits on the agenda of these journeys of this device."""
+        for journey in journeys:
+            self.world.agenda.drop(self.device.row, journey)
+
+    def found(self, step: str, trouble: Trouble) -> None:
+        """Record that a step cannot even be sent, for what a server sent along before was broken."""
+        now = self.world.clock.now()
+        self._sample(step, due=now, able=now, sent=now, done=now, trigger="follows", trouble=trouble)
+        self.world.tape.example(step, trouble, done=now, device=self.device.row, url="")
 
     def soon(self, journey: str, real_s: float, *, trigger: str) -> None:
         """Put a start of this device on the agenda, `real_s` after now, whatever the compression."""
-        self.world.agenda.put(Start(self.world.clock.now() + real_s, self.device.row, journey, trigger))
+        self.at(journey, self.world.clock.now() + real_s, trigger=trigger)
+
+    def at(self, journey: str, due: float, *, trigger: str) -> None:
+        """Put a start of this device on the agenda at that run second."""
+        self.world.agenda.put(Start(due, self.device.row, journey, trigger))
 
     def hang_up(self) -> None:
         """Give the push line up."""
@@ -291,6 +309,7 @@ class Traveller:
         trouble: Trouble | None,
         response: Response | None,
         url: str,
+        *,
         attempt: int = 1,
     ) -> None:
         done = self.world.clock.now()

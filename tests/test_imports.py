@@ -35,6 +35,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.operator",
         "simulator.protocols",
         "simulator.protocols.messages",
+        "simulator.timers",
     ),
     "simulator.traveller": (
         "simulator.agenda",

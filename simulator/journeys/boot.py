@@ -1,6 +1,7 @@
 """A lid opens: device policy, remote commands, the push line; then the login screen waits for a person (facts 3 b).
 
-A device goes on to its login screen whatever management says: only one that is not enrolled cannot.
+A device goes on to its login screen whatever management says: only one that is not enrolled cannot. One that is
+disabled stays there: it goes on to fetch policy and commands, to report and to update, but nobody can sign in.
 """
 
 from __future__ import annotations
@@ -9,48 +10,46 @@ from contextlib import suppress
 from dataclasses import replace
 
 from simulator import timers
-from simulator.journeys import obey, policies, reconnect, upload_status
+from simulator.journeys import obey, policies, reconnect, session
 from simulator.protocols.management import CommandReason, PolicyReason
 from simulator.protocols.messages import Refused, Skipped
 from simulator.protocols.naming import platform_of
 from simulator.traveller import Stopped, Traveller
 
 STEPS = ("management.device_policy", "management.remote_commands", *reconnect.STEPS)
-MAYBE = ("management.validation_report",)
+MAYBE = policies.MAYBE
 
 
 async def play(traveller: Traveller) -> None:
-    """From the lid to the login screen, with all timers of this boot set."""
+    """From the lid, or a reboot, to the login screen, with all timers of this boot set."""
     device = traveller.device
     if device.identity is None and device.setting_up:
         device.lid_waits = True  # enrollment goes on, and the person waits for it: its end boots the device
         return
     if device.identity is None:
         raise Stopped("management.device_policy", Skipped("earlier_step", "the device is not enrolled"))
-    upload_status.note_use(traveller)
-    device.booted = traveller.began
+    # a person opens the lid to sign in; after a reboot only who was signed in comes back
+    someone = device.in_session or traveller.start.trigger != "timer"
+    session.boot(traveller)
     if device.updated:
         _run_new_system(traveller)
     traveller.later("upload_status", timers.STATUS_FIRST_S, since=traveller.began)
     first_s = timers.first_update_check_s(traveller.draw("first update check"))
     traveller.later("check_update", first_s, since=traveller.began)
     await traveller.wait(timers.SERVICE_START_S)
-    refused: Stopped | None = None
-    try:
-        await policies.fetch_device(traveller, PolicyReason.BROWSER_START, state_keys=(traveller.facts.state_key,))
-    except Stopped as stopped:
-        refused = stopped
-    with suppress(Stopped):  # a failed fetch is not tried again (remote_commands_service.cc)
-        await obey.fetch(traveller, CommandReason.REASON_STARTUP)
-    try:
-        await reconnect.hold_line(traveller)
-    except Stopped:
-        traveller.skip(reconnect.STEPS)
-        reconnect.plan_again(traveller)
-    policies.plan_refresh(traveller, refused)
+    with suppress(Stopped):  # the refresh scheduler's business
+        await policies.refresh_device(traveller, PolicyReason.BROWSER_START, state_keys=(traveller.facts.state_key,))
+    if device.registered:
+        policies.plan_accounts(traveller)
+        with suppress(Stopped):  # a failed fetch is not tried again (remote_commands_service.cc)
+            await obey.fetch(traveller, CommandReason.REASON_STARTUP)
+        with suppress(Stopped):
+            await reconnect.hold_line(traveller)
+    traveller.skip(STEPS)
     if device.disabled:
         raise Stopped("management.device_policy", Refused("not_entitled", "the server has this device disabled"))
-    traveller.later("sign_in", 0, trigger="follows")
+    if someone:
+        traveller.later("sign_in", 0, trigger="follows")
 
 
 def _run_new_system(traveller: Traveller) -> None:

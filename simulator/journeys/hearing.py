@@ -10,9 +10,11 @@ from simulator.journeys import reconnect
 from simulator.operator import action_of
 from simulator.protocols import push
 from simulator.protocols.messages import Push, Trouble
+from simulator.protocols.push import News
 from simulator.traveller import World
 
-_POLICY = frozenset({push.DEVICE_POLICY, push.USER_POLICY})
+# What a push is about -> the journey that fetches it.
+_POLICY = {push.DEVICE_POLICY: "apply_push", push.USER_POLICY: "apply_user_push"}
 
 
 def on_push(world: World, device: Device, heard: Push) -> Start | None:
@@ -23,17 +25,33 @@ def on_push(world: World, device: Device, heard: Push) -> Start | None:
         return None
     now = world.clock.now()
     action = action_of(news.payload)
+    if not device.registered or (news.kind == push.USER_POLICY and not device.in_session):
+        return None
     if news.kind == push.DEVICE_COMMAND:
         return Start(now, device.row, "obey", "push", action)
-    held = device.pushed.get(news.kind)
-    if news.kind not in _POLICY or (held is not None and news.version <= held.version):
+    if news.kind not in _POLICY or not _is_news(device, news):
         return None
     device.pushed[news.kind] = news
     if action:
         device.news[action] = news.issued_ms
     device.drawn += 1
     u = draw(world.plan.seed, device.row, "push delay", device.drawn)
-    return Start(now + timers.push_delay_s(u, has_payload=bool(news.payload)), device.row, "apply_push", "push", action)
+    max_s = timers.PUSH_DELAY_MAX_S
+    if news.kind == push.USER_POLICY and device.user_settings is not None:
+        max_s = device.user_settings.push_delay_ms / 1000
+    wait_s = timers.push_delay_s(u, max_s=max_s, has_payload=bool(news.payload))
+    return Start(now + wait_s, device.row, _POLICY[news.kind], "push", action)
+
+
+def _is_news(device: Device, news: News) -> bool:
+    """Whether it is newer than what was heard before, and not older than the stored policy; it counts as heard then."""
+    is_user = news.kind == push.USER_POLICY
+    scheduler = device.user_scheduler if is_user else device.scheduler
+    trust = device.user_trust if is_user else device.trust
+    if news.version <= scheduler.heard_us or (trust and timers.push_is_stale(news.issued_ms, trust.timestamp_ms)):
+        return False
+    scheduler.heard_us = news.version
+    return True
 
 
 def on_line_lost(world: World, device: Device) -> Start:

@@ -1,32 +1,28 @@
-"""What several journeys do about policy: fetch and check it, report what was wrong with it, plan the next fetch.
+"""What several journeys do about policy: fetch and check it, take it in, report what was wrong with it.
 
-Facts: Chromium cloud_policy_client.cc, cloud_policy_refresh_scheduler.cc, policy facts 3 (d), 4 and 5.3.
+Facts: Chromium cloud_policy_client.cc and the policy managers in chrome/browser/ash/policy/core; facts 3 and 5.3.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from simulator import timers
-from simulator.device import Plan
+from simulator.device import Account, Plan, Scheduler
 from simulator.fleet import DeviceFacts
+from simulator.journeys import extensions, session
+from simulator.journeys.clients import DEVICE, USER, note, plan_sync
 from simulator.protocols import management
-from simulator.protocols.management import Identity, Invalid, Invalidation, PolicyReason, PushKind, Trust
+from simulator.protocols.management import Identity, Invalid, PolicyReason, Trust
+from simulator.protocols.messages import Exchange
 from simulator.protocols.naming import agent_of, platform_of
+from simulator.protocols.policy_values import EXTENSION, SIGNIN_EXTENSION
 from simulator.traveller import Stopped, Traveller
 
-FETCHED = ("management.device_policy",)
-MAYBE = ("management.user_policy", "management.validation_report")
+T = TypeVar("T")
 
-# How long a push token is asked for, and then renewed (Chromium fm_registration_token_uploader.cc: 14 days).
-PUSH_TOKEN_LIFE_MS = 14 * 24 * 3600 * 1000
-
-# After these the scheduler waits as after a success, a day, or for ever (cloud_policy_refresh_scheduler.cc). What is in
-# neither (5xx, no answer) is tried again with a growing delay.
-_UNKNOWN_DEVICE = 410
-_AS_USUAL = frozenset({412, 429, 902})
-_NEXT_DAY = frozenset({400, 403, 413})
-_NEVER = frozenset({401, 402, 405, 406, 409, 410, 417, 418, 419, 903, 905, 906, 907})
+MAYBE = ("management.validation_report",)
 
 
 def client_of(traveller: Traveller, device_id: str) -> Identity:
@@ -45,12 +41,7 @@ def identity_of(plan: Plan, facts: DeviceFacts, device_id: str) -> Identity:
 
 
 async def fetch_device(
-    traveller: Traveller,
-    reason: int,
-    *,
-    state_keys: tuple[bytes, ...] = (),
-    invalidation: Invalidation | None = None,
-    critical: bool = False,
+    traveller: Traveller, reason: int, *, state_keys: tuple[bytes, ...] = (), critical: bool = False
 ) -> None:
     """Fetch the device's policy; what is good is in force from here on. Raises: Stopped, reported if it has to be."""
     device = traveller.device
@@ -61,22 +52,35 @@ async def fetch_device(
         reason=reason,
         trust=device.trust,
         state_keys=state_keys,
-        invalidation=invalidation,
+        invalidation=device.scheduler.invalidation,
         critical=critical,
+        stored_ms=extensions.stored_ms(device, SIGNIN_EXTENSION),
     )
     try:
-        policy = await traveller.ask(exchange)
-    except Stopped as stopped:
-        device.forgotten = device.forgotten or stopped.trouble.status == _UNKNOWN_DEVICE
-        await _report(traveller, device.identity, stopped)
+        policy = await _fetch(traveller, device.identity, device.scheduler, exchange)
+    except Stopped:
+        device.forgotten = device.forgotten or device.scheduler.status == timers.GONE
         raise
     device.trust, device.settings, device.affiliation_ids = policy.trust, policy.settings, policy.affiliation_ids
     device.disabled, device.forgotten = policy.disabled, False
+    device.scheduler.managed = policy.managed
+    if device.disabled:
+        session.end(traveller)
     traveller.applied(policy.trust.timestamp_ms)
+    extensions.take(traveller, SIGNIN_EXTENSION, policy.extensions)
+    _name_accounts(traveller)
 
 
-async def fetch_user(traveller: Traveller, reason: int, *, invalidation: Invalidation | None = None) -> None:
-    """Fetch the signed-in user's policy. Raises: Stopped, reported where it has to be."""
+async def refresh_device(traveller: Traveller, reason: int, *, state_keys: tuple[bytes, ...] = ()) -> None:
+    """Fetch the device's policy, and plan the next time. Raises: Stopped."""
+    try:
+        await fetch_device(traveller, reason, state_keys=state_keys)
+    finally:
+        plan_sync(traveller, DEVICE)
+
+
+async def refresh_user(traveller: Traveller, reason: int, *, timeout_s: float = 30.0) -> None:
+    """Fetch the signed-in user's policy, and plan the next time. Raises: Stopped, reported where it has to be."""
     device = traveller.device
     assert device.identity is not None
     assert device.user_identity is not None
@@ -86,69 +90,119 @@ async def fetch_user(traveller: Traveller, reason: int, *, invalidation: Invalid
         reason=reason,
         trust=device.user_trust,
         device_dm_token=device.identity.dm_token if device.affiliated else "",
-        invalidation=invalidation,
+        invalidation=device.user_scheduler.invalidation,
+        stored_ms=extensions.stored_ms(device, EXTENSION),
     )
     try:
-        policy = await traveller.ask(exchange)
-    except Stopped as stopped:
-        await _report(traveller, device.user_identity, stopped)
-        raise
-    device.user_trust = policy.trust
+        policy = await _fetch(traveller, device.user_identity, device.user_scheduler, exchange, timeout_s)
+        reported = device.user_settings is not None and device.user_settings.reporting
+        device.user_trust, device.user_settings = policy.trust, policy.settings
+        device.user_scheduler.managed = policy.managed
+    finally:
+        plan_sync(traveller, USER)
+    if policy.settings.reporting != reported:
+        session.plan_report(traveller)
+    extensions.take(traveller, EXTENSION, policy.extensions)
+
+
+async def fetch_account(traveller: Traveller, account: Account, reason: int) -> None:
+    """Fetch the policy of a device-local account. Raises: Stopped, reported if it has to be."""
+    device = traveller.device
+    assert device.identity is not None
+    assert device.trust is not None
+    trust = replace(account.trust, public_key=device.trust.public_key)
+    exchange = management.fetch_account_policy(
+        device.identity, reason=reason, trust=trust, invalidation=account.scheduler.invalidation
+    )
+    policy = await _fetch(traveller, device.identity, account.scheduler, exchange)
+    account.scheduler.managed = policy is not None and policy.managed
+    if policy is not None:
+        account.trust, account.settings = policy.trust, policy.settings
 
 
 async def register_user(traveller: Traveller, access_token: str) -> None:
-    """Register the user who signed in, fetch and check the user's policy. Raises: Stopped."""
+    """Register the user who signed in unless that was done before, then fetch and check the user's policy.
+
+    News of a policy that the device has already is waited for a while; then the session begins with that.
+
+    Raises: Stopped.
+    """
     device, plan, user = traveller.device, traveller.plan, traveller.facts.user
+    session.begin(traveller)
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
-        given = await traveller.ask(management.register_user(who, oauth_token=access_token))
+        ephemeral = device.settings is not None and device.settings.ephemeral_users
+        given = await traveller.ask(management.register_user(who, oauth_token=access_token, ephemeral=ephemeral))
         device.user_identity = replace(who, dm_token=given.dm_token)
         device.user_trust = Trust(given.dm_token, who.device_id, username=user, verification_key=plan.verification_key)
         device.affiliated = bool(set(given.affiliation_ids) & set(device.affiliation_ids))
-    await fetch_user(traveller, PolicyReason.SIGNIN)
+    cached = device.user_trust is not None and device.user_trust.timestamp_ms > 0
+    try:
+        await refresh_user(traveller, PolicyReason.SIGNIN, timeout_s=timers.SIGNIN_WAIT_S if cached else 30.0)
+    except Stopped:
+        if device.user_scheduler.status == timers.GONE:
+            await register_user_again(traveller, access_token)
+        elif not cached:
+            raise
 
 
-async def tell_push_token(traveller: Traveller, *, user: bool) -> None:
-    """Upload the push token for the device's or the user's registration. Raises: Stopped."""
-    device = traveller.device
-    who = device.user_identity if user else device.identity
+async def register_user_again(traveller: Traveller, access_token: str) -> None:
+    """The server has forgotten the user (410): register under the same id and token, and fetch policy at once.
+
+    Raises: Stopped.
+    """
+    who = traveller.device.user_identity
     assert who is not None
-    exchange = management.push_token(
-        who,
-        traveller.push_token,
-        PushKind.USER if user else PushKind.DEVICE,
-        expiration_ms=traveller.utc_ms() + PUSH_TOKEN_LIFE_MS,
-    )
-    await traveller.ask(exchange)
+    await traveller.ask(management.register_user(who, oauth_token=access_token))
+    await refresh_user(traveller, PolicyReason.REGISTRATION_CHANGED)
 
 
-def plan_refresh(traveller: Traveller, stopped: Stopped | None = None) -> None:
-    """Put the next scheduled fetch on the agenda, as the refresh scheduler does after an end like this one."""
+async def _fetch(
+    traveller: Traveller, who: Identity, scheduler: Scheduler, exchange: Exchange[T], timeout_s: float = 30.0
+) -> T:
+    """Ask; remember how it ended, and tell the server what was wrong with its policy."""
+    try:
+        policy = await traveller.ask(exchange, timeout_s=timeout_s)
+    except Stopped as stopped:
+        note(traveller, scheduler, stopped.trouble)
+        trouble = stopped.trouble
+        if isinstance(trouble, Invalid) and trouble.policy_token:
+            await _report(traveller, who, trouble)
+        raise
+    note(traveller, scheduler, None)
+    scheduler.invalidation = None
+    return policy
+
+
+async def _report(traveller: Traveller, who: Identity, fault: Invalid) -> None:
+    try:
+        await traveller.ask(management.validation_report(who, fault))
+    except Stopped:
+        return
+
+
+def _name_accounts(traveller: Traveller) -> None:
+    """Have a client for each device-local account that device policy names, and fetch for the new ones at once."""
     device = traveller.device
-    jitter = traveller.fixed_draw("policy jitter")
-    configured_s = timers.POLICY_REFRESH_S if device.settings is None else device.settings.refresh_ms / 1000
-    refresh_s = timers.policy_refresh_s(jitter, configured_s=configured_s, push_works=device.online)
-    trouble = None if stopped is None else stopped.trouble
-    status = 0 if trouble is None else trouble.status
-    if trouble is None or isinstance(trouble, Invalid) or status in _AS_USUAL:
-        device.policy_failures = 0
-        traveller.later("sync_policy", refresh_s)
-    elif status in _NEVER:
-        traveller.world.agenda.drop(device.row, "sync_policy")
-    elif status in _NEXT_DAY:
-        device.policy_failures = 0
-        traveller.later("sync_policy", timers.POLICY_REFRESH_MAX_S + jitter * timers.POLICY_JITTER_S)
+    assert device.settings is not None
+    assert device.trust is not None
+    if not device.settings.accounts:
+        device.accounts = None
+        return traveller.cancel("sync_accounts")
+    before, now = device.accounts or {}, traveller.world.clock.now()
+    device.accounts = {
+        account_id: before.get(account_id)
+        or Account(Trust(device.trust.dm_token, device.trust.device_id, username=account_id), Scheduler(), due=now)
+        for account_id in device.settings.accounts
+    }
+    return plan_accounts(traveller)
+
+
+def plan_accounts(traveller: Traveller) -> None:
+    """Put the next fetch of any device-local account's policy on the agenda."""
+    accounts = (traveller.device.accounts or {}).values()
+    dues = [account.due for account in accounts if account.due is not None]
+    if dues:
+        traveller.at("sync_accounts", min(dues), trigger="timer")
     else:
-        device.policy_failures += 1
-        wait_s = timers.policy_retry_s(jitter, device.policy_failures, refresh_s=configured_s)
-        traveller.later("sync_policy", wait_s, trigger="retry")
-
-
-async def _report(traveller: Traveller, who: Identity, stopped: Stopped) -> None:
-    """Tell the server what was wrong with its policy, if the policy carried a token to name it by."""
-    trouble = stopped.trouble
-    if isinstance(trouble, Invalid) and trouble.policy_token:
-        try:
-            await traveller.ask(management.validation_report(who, trouble))
-        except Stopped:
-            return
+        traveller.cancel("sync_accounts")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.journeys import policies
+from simulator import timers
+from simulator.journeys import clients
 from simulator.protocols.messages import PushLogin
 from simulator.protocols.push import topic_of
 from simulator.traveller import PUSH_CONNECT, Stopped, Traveller
@@ -17,37 +18,37 @@ _MAX_S = 300.0
 
 async def play(traveller: Traveller) -> None:
     """One more try to hold a line."""
-    if traveller.device.line is None and traveller.device.identity is not None:
-        try:
-            await hold_line(traveller)
-        except Stopped:
-            plan_again(traveller)
-            raise
+    device = traveller.device
+    if device.line is None and device.registered:
+        await hold_line(traveller)
+        # a line that holds again says that the network is back (cloud_policy_refresh_scheduler.cc)
+        for client in clients.DEVICE, clients.USER:
+            if client.scheduler(device).status == timers.NO_ANSWER:
+                traveller.later(client.sync, 0, trigger="retry")
 
 
 async def hold_line(traveller: Traveller) -> None:
-    """Connect, and tell the management service where the device listens: from then on it is online. Raises: Stopped."""
+    """Connect, and tell the management service where the device listens: from then on it is online.
+
+    A line that cannot be had is tried for again later; a line of which the service cannot be told is held all the same.
+
+    Raises: Stopped.
+    """
     device = traveller.device
     assert device.identity is not None
     token = traveller.push_token
-    await traveller.listen(
-        PushLogin(traveller.plan.push_url, device.identity.device_id, device.identity.device_id, token, topic_of(token))
+    login = PushLogin(
+        traveller.plan.push_url, device.identity.device_id, device.identity.device_id, token, topic_of(token)
     )
     try:
-        await policies.tell_push_token(traveller, user=False)
+        await traveller.listen(login)
     except Stopped:
-        traveller.hang_up()
+        wait_s = retry_s(device.line_failures, traveller.draw("reconnect"))
+        device.line_failures += 1
+        traveller.soon("reconnect", wait_s, trigger="retry")
         raise
     device.line_failures = 0
-    device.online = True
-
-
-def plan_again(traveller: Traveller) -> None:
-    """Put the next try on the agenda."""
-    device = traveller.device
-    wait_s = retry_s(device.line_failures, traveller.draw("reconnect"))
-    device.line_failures += 1
-    traveller.soon("reconnect", wait_s, trigger="retry")
+    await clients.tell_push_token(traveller, clients.DEVICE)
 
 
 def retry_s(failures: int, u: float) -> float:

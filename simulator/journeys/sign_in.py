@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import exp
 from statistics import NormalDist
 
-from simulator.journeys import policies, upload_status
+from simulator.journeys import clients, policies, upload_status
 from simulator.protocols import identity
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Skipped
@@ -46,7 +46,7 @@ async def play(traveller: Traveller) -> None:
     traveller.reached("ready")
     # The login screen's pages have a storage of their own, which is cleared (gaia_auth_host/authenticator.js).
     traveller.device.wire.forget_cookies()
-    await policies.tell_push_token(traveller, user=True)
+    await clients.tell_push_token(traveller, clients.USER)
 
 
 async def _sign_in(traveller: Traveller) -> str:
@@ -68,6 +68,7 @@ async def _tokens(traveller: Traveller, post: SamlPost) -> str:
     assert device.identity is not None
     signed_in = await traveller.ask(identity.continue_page(await traveller.ask(identity.assertion(base, post))))
     tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device.identity.device_id))
+    device.refresh_token = tokens.refresh_token
     access = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.MANAGEMENT_SCOPES))
     sync = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.SYNC_SCOPES))
     await traveller.ask(identity.userinfo(base, sync.token))

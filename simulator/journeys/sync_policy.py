@@ -1,24 +1,17 @@
-"""The scheduled refresh: the device's policy, and the user's when someone is signed in (policy facts 3 d)."""
+"""The scheduled refresh of the device's policy (policy facts 3 d)."""
 
 from __future__ import annotations
 
 from simulator.journeys import policies
-from simulator.protocols.management import PolicyReason
-from simulator.traveller import Stopped, Traveller
+from simulator.protocols import management
+from simulator.traveller import Traveller
 
-STEPS = policies.FETCHED
+STEPS = ("management.device_policy",)
 MAYBE = policies.MAYBE
 
 
 async def play(traveller: Traveller) -> None:
-    """One refresh of all policies; the next one follows from how it ended."""
-    if traveller.device.identity is None:
-        return
-    try:
-        await policies.fetch_device(traveller, PolicyReason.SCHEDULED)
-        if traveller.device.user_identity is not None:
-            await policies.fetch_user(traveller, PolicyReason.SCHEDULED)
-    except Stopped as stopped:
-        policies.plan_refresh(traveller, stopped)
-        raise
-    policies.plan_refresh(traveller)
+    """One refresh; the next one follows from how it ended."""
+    device = traveller.device
+    if device.registered:
+        await policies.refresh_device(traveller, management.retry_reason(device.scheduler.status))

@@ -32,7 +32,7 @@ _FAULTS_AT_BOOT, _FAULTS_PER_S = 2_500_000, 900
 async def play(traveller: Traveller) -> None:
     """One report; the next one is due an interval later, whatever became of this one (status_uploader.cc)."""
     device = traveller.device
-    if device.identity is None:
+    if not device.registered or device.identity is None:
         return
     note_use(traveller)
     status, reports = status_of(traveller), reports_of(device)
@@ -45,6 +45,7 @@ async def play(traveller: Traveller) -> None:
         if "activity_times" in reports:
             _forget(device, status.uses)
     finally:
+        device.status_ended = traveller.world.clock.now()
         configured_s = timers.STATUS_S if device.settings is None else device.settings.status_ms / 1000
         traveller.later("upload_status", timers.status_s(configured_s))
 

@@ -3,6 +3,7 @@
 Only names stand here: what they mean is told where they are defined.
 """
 
+from simulator.protocols.extension_policy import ExtensionPolicy, download
 from simulator.protocols.management_pb2 import (
     DevicePolicyRequest as PolicyReason,
 )
@@ -22,11 +23,14 @@ from simulator.protocols.management_pb2 import (
     RemoteCommandResult as CommandEnd,
 )
 from simulator.protocols.management_policy import (
+    AccountPolicy,
     DevicePolicy,
     Invalidation,
     UserPolicy,
+    fetch_account_policy,
     fetch_device_policy,
     fetch_user_policy,
+    retry_reason,
     validation_report,
 )
 from simulator.protocols.management_registration import (
@@ -38,7 +42,7 @@ from simulator.protocols.management_registration import (
     register_user,
     unregister,
 )
-from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status
+from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status, ended_as
 from simulator.protocols.management_state import (
     DeviceState,
     Machine,
@@ -48,6 +52,7 @@ from simulator.protocols.management_state import (
     state_retrieval,
 )
 from simulator.protocols.management_tasks import (
+    BadOrders,
     Command,
     CommandResult,
     api_authorization,
@@ -55,11 +60,14 @@ from simulator.protocols.management_tasks import (
     remote_commands,
     status_upload,
 )
+from simulator.protocols.management_user_report import UserReport, user_report
 from simulator.protocols.policy import Invalid, Trust
 from simulator.protocols.policy_values import DeviceSettings, UserSettings
 
 __all__ = [
     "CLIENT_STATUS",
+    "AccountPolicy",
+    "BadOrders",
     "Command",
     "CommandEnd",
     "CommandKind",
@@ -68,6 +76,7 @@ __all__ = [
     "DevicePolicy",
     "DeviceSettings",
     "DeviceState",
+    "ExtensionPolicy",
     "Identity",
     "Invalid",
     "Invalidation",
@@ -79,10 +88,14 @@ __all__ = [
     "Registration",
     "Trust",
     "UserPolicy",
+    "UserReport",
     "UserSettings",
     "api_authorization",
     "client_status",
+    "download",
+    "ended_as",
     "enterprise_check",
+    "fetch_account_policy",
     "fetch_device_policy",
     "fetch_user_policy",
     "initial_state",
@@ -93,8 +106,10 @@ __all__ = [
     "register_user",
     "remote_commands",
     "restore_state",
+    "retry_reason",
     "state_retrieval",
     "status_upload",
     "unregister",
+    "user_report",
     "validation_report",
 ]

@@ -5,20 +5,23 @@ What makes a policy valid is said in policy.py, what it says in policy_values.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import policy, policy_values
+from simulator.protocols.extension_policy import ExtensionPolicy, extension_policies
 from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, done, text
-from simulator.protocols.messages import Exchange, Response
+from simulator.protocols.messages import Exchange, Response, Trouble
 from simulator.protocols.policy import Invalid, Trust
 from simulator.protocols.policy_values import DeviceSettings, UserSettings
 
 PolicyReason = pb.DevicePolicyRequest
 # Chromium cloud_policy_client.cc, kPolicyVerificationKeyHash: which verification key this client has compiled in.
 _VERIFICATION_KEY_HASH = "1:356l7w"
+# PolicyFetchResponse.error_code: the server has no policy for that entity.
+_NOT_FOUND = 902
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +35,36 @@ class Invalidation:
 @dataclass(frozen=True, slots=True)
 class DevicePolicy:
     """A device's policy, checked. `trust` is what the device holds from now on; its `timestamp_ms` says whether a
-    publish has been applied. `disabled` locks the device, with a message for whoever holds it."""
+    publish has been applied. `managed` is what it says of itself. `disabled` locks the device, with a message for
+    whoever holds it. `extensions` are those of the login screen."""
 
     trust: Trust
     settings: DeviceSettings
+    managed: bool
     disabled: bool
     disabled_message: str
     affiliation_ids: tuple[str, ...]
+    extensions: tuple[ExtensionPolicy | Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UserPolicy:
-    """A user's policy, checked. `trust` as in DevicePolicy; the user is affiliated when user and device share an id."""
+    """A user's policy, checked, as DevicePolicy; the user is affiliated when user and device share an id."""
 
     trust: Trust
     settings: UserSettings
+    managed: bool
     affiliation_ids: tuple[str, ...]
+    extensions: tuple[ExtensionPolicy | Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPolicy:
+    """The policy of a device-local account, checked: what its client holds from now on, and what it says."""
+
+    trust: Trust
+    settings: UserSettings
+    managed: bool
 
 
 def fetch_device_policy(
@@ -58,6 +75,7 @@ def fetch_device_policy(
     state_keys: Sequence[bytes] = (),
     invalidation: Invalidation | None = None,
     critical: bool = False,
+    stored_ms: Mapping[str, int] | None = None,
 ) -> Exchange[DevicePolicy]:
     """Fetch the device's policy and check it.
 
@@ -67,6 +85,7 @@ def fetch_device_policy(
             login screen's extensions too.
         state_keys: all that the machine knows, with the first fetch of a run; 32 bytes each.
         invalidation: the push behind it. critical: part of enrollment.
+        stored_ms: extension of the login screen -> the timestamp of the policy that the device has for it.
     Raises (when read): Refused; Broken; Invalid as in policy.find and policy.check, and bad_value for a payload that
         cannot be decoded.
     """
@@ -78,17 +97,21 @@ def fetch_device_policy(
         message.device_state_key_update_request.server_backed_state_keys.extend(state_keys)
 
     def read(response: Response) -> DevicePolicy:
-        data, after = _checked(response, asked, trust)
+        blobs = answer(response, "policy_response").policy_response.responses
+        blob, data = policy.find(blobs, asked)
+        after = policy.check(blob, data, trust)
         settings = policy_values.device_settings(data.policy_value)
         if settings is None:
-            raise _undecodable_value(data)
+            raise policy.invalid("bad_value", data, "policy_value")
         state = data.device_state
         return DevicePolicy(
             after,
             settings,
+            data.state == pb.PolicyData.ACTIVE,
             state.device_mode == pb.DeviceState.DEVICE_MODE_DISABLED,
             text(state.disabled_state.message),
             tuple(text(entry) for entry in data.device_affiliation_ids),
+            extension_policies(blobs, policy_values.SIGNIN_EXTENSION, after, stored_ms or {}),
         )
 
     return ask("management.device_policy", who, "policy", message, read, oauth_token="", critical=critical)
@@ -101,14 +124,16 @@ def fetch_user_policy(
     trust: Trust,
     device_dm_token: str = "",
     invalidation: Invalidation | None = None,
+    stored_ms: Mapping[str, int] | None = None,
 ) -> Exchange[UserPolicy]:
-    """Fetch a user's policy and check it; the policies of extensions are asked for, as a real client does.
+    """Fetch a user's policy and those of the user's extensions, and check them.
 
     Args:
         who: the registered user. trust: what the user's client holds.
         reason: DevicePolicyRequest.Reason.
         device_dm_token: of the device, when the user is affiliated with it.
         invalidation: the push behind it.
+        stored_ms: extension -> the timestamp of the policy that the user has for it.
     Raises (when read): as fetch_device_policy.
     """
     asked = (policy_values.EXTENSION, policy_values.USER)
@@ -117,13 +142,61 @@ def fetch_user_policy(
         message.policy_request.requests[-1].device_dm_token = device_dm_token
 
     def read(response: Response) -> UserPolicy:
-        data, after = _checked(response, asked, trust)
+        blobs = answer(response, "policy_response").policy_response.responses
+        blob, data = policy.find(blobs, asked)
+        after = policy.check(blob, data, trust)
         settings = policy_values.user_settings(data.policy_value)
         if settings is None:
-            raise _undecodable_value(data)
-        return UserPolicy(after, settings, tuple(text(entry) for entry in data.user_affiliation_ids))
+            raise policy.invalid("bad_value", data, "policy_value")
+        return UserPolicy(
+            after,
+            settings,
+            data.state == pb.PolicyData.ACTIVE,
+            tuple(text(entry) for entry in data.user_affiliation_ids),
+            extension_policies(blobs, policy_values.EXTENSION, after, stored_ms or {}),
+        )
 
     return ask("management.user_policy", who, "policy", message, read, oauth_token="")
+
+
+def fetch_account_policy(
+    who: Identity, *, reason: int, trust: Trust, invalidation: Invalidation | None = None
+) -> Exchange[AccountPolicy | None]:
+    """Fetch the policy of a device-local account, with the device's own registration, and check it.
+
+    Args:
+        who: the registered device.
+        reason: DevicePolicyRequest.Reason.
+        trust: what the account's client holds: the device's tokens and policy key, and the account id as the user name
+            (Chromium device_local_account_policy_store.cc).
+        invalidation: the push behind it.
+    Returns (when read): None where the server has no policy for this account (902 within the answer).
+    Raises (when read): as fetch_device_policy.
+    """
+    asked = (policy_values.PUBLIC_ACCOUNT,)
+    message = _policy_request(asked, reason, trust, invalidation)
+    message.policy_request.requests[-1].settings_entity_id = trust.username
+
+    def read(response: Response) -> AccountPolicy | None:
+        blobs = answer(response, "policy_response").policy_response.responses
+        if [blob.error_code for blob in blobs] == [_NOT_FOUND]:
+            return None
+        blob, data = policy.find(blobs, asked, trust.username)
+        policy.check_borrowed(blob, data, trust)
+        settings = policy_values.user_settings(data.policy_value)
+        if settings is None:
+            raise policy.invalid("bad_value", data, "policy_value")
+        after = replace(trust, timestamp_ms=data.timestamp, key_version=data.public_key_version or trust.key_version)
+        return AccountPolicy(after, settings, data.state == pb.PolicyData.ACTIVE)
+
+    return ask("management.account_policy", who, "policy", message, read, oauth_token="")
+
+
+def retry_reason(ended_as: str) -> int:
+    """Why a client fetches by its timer: DevicePolicyRequest.Reason, after a fetch that ended as it calls it."""
+    names = PolicyReason.Reason.keys()
+    wanted = f"RETRY_AFTER_STATUS_{ended_as}"
+    return PolicyReason.Reason.Value(wanted) if wanted in names else PolicyReason.SCHEDULED
 
 
 def _policy_request(
@@ -156,16 +229,6 @@ def _same_for_all(asked: tuple[str, ...], reason: int, key_version: int) -> byte
             fetch.public_key_version = key_version
     message.policy_request.reason = PolicyReason.Reason.ValueType(reason)
     return message.SerializeToString()
-
-
-def _checked(response: Response, asked: tuple[str, ...], trust: Trust) -> tuple[pb.PolicyData, Trust]:
-    blob, data = policy.find(answer(response, "policy_response").policy_response.responses, asked)
-    return data, policy.check(blob, data, trust)
-
-
-def _undecodable_value(data: pb.PolicyData) -> Invalid:
-    token = data.policy_token if isinstance(data.policy_token, str) else ""
-    return Invalid("bad_value", "policy_value", policy_type=data.policy_type, policy_token=token)
 
 
 def validation_report(who: Identity, fault: Invalid) -> Exchange[None]:

@@ -57,8 +57,8 @@ CLIENT_STATUS: Mapping[int, str] = {
     906: "SERVICE_ENTERPRISE_TOS_HAS_NOT_BEEN_ACCEPTED",
     907: "SERVICE_ILLEGAL_ACCOUNT_FOR_PACKAGED_EDU_LICENSE",
 }
-# Why a connection failed -> Chromium's net error, where the client asks again by itself (device_management_service.cc and
-# net/base/net_error_list.h). The list has three more, of a network that changes or is gone, which devices here never see.
+# Why a connection failed -> Chromium's net error, where the client asks again by itself (device_management_service.cc
+# and net/base/net_error_list.h). Three more are of a network that changes or is gone, which devices here never see.
 RETRIED: Mapping[str, int] = {
     "name_unknown": -105,  # NAME_NOT_RESOLVED
     "unreachable": -109,  # ADDRESS_UNREACHABLE

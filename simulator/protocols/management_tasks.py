@@ -33,9 +33,10 @@ _DEVICE_COMMANDS = "google/ash/device/remotecommand"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An order to the device: RemoteCommand.Type, its id, its age in milliseconds, and JSON."""
+    """An order to the device: RemoteCommand.Type (None: one that nobody here knows), its id, its age in milliseconds,
+    and JSON."""
 
-    kind: int
+    kind: int | None
     command_id: int
     age_ms: int
     payload: str
@@ -43,12 +44,28 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended: RemoteCommandResult.ResultType, its id, when it began (Unix milliseconds), and JSON."""
+    """How a command ended: RemoteCommandResult.ResultType, its id, when it began (Unix milliseconds), and JSON.
+
+    `timestamp_ms` is 0 for one that had expired and None for one that could not even begin.
+    """
 
     result: int
     command_id: int
-    timestamp_ms: int
+    timestamp_ms: int | None = None
     payload: str = ""
+
+
+class BadOrders(Invalid):
+    """An answer with orders that its client turns down, told by the first of them.
+
+    Attributes:
+        count: how many. commands: those that are good.
+    """
+
+    def __init__(self, first: Invalid, count: int, commands: tuple[Command, ...]) -> None:
+        super().__init__(first.reason, first.detail, policy_type=first.policy_type)
+        self.count = count
+        self.commands = commands
 
 
 def api_authorization(who: Identity) -> Exchange[str]:
@@ -94,8 +111,8 @@ def remote_commands(
         last_id: of the last command that ended in this run; the server may forget it and all before.
         results: not handed in yet.
     Returns (when read): the orders, in the order in which to obey them.
-    Raises (when read): Refused; Broken, also for orders that are not signed (undecodable); Invalid: bad_signature,
-        wrong_policy_type, bad_value, wrong_device. A client then answers RESULT_IGNORED with command id -1
+    Raises (when read): Refused; Broken, also for orders that are not signed (undecodable); BadOrders: bad_signature,
+        wrong_policy_type, bad_value, wrong_device. For each a client answers RESULT_IGNORED with command id -1
         (Chromium remote_commands_service.cc).
     """
     message = pb.DeviceManagementRequest()
@@ -116,12 +133,23 @@ def remote_commands(
         part = answer(response, "remote_command_response").remote_command_response
         if part.commands:
             raise Broken("undecodable", "RESPONSE_DECODING_ERROR: unsigned commands", status=200)
-        return tuple(_command(signed, trust) for signed in part.secure_commands)
+        commands, faults = [], []
+        for signed in part.secure_commands:
+            try:
+                command = _command(signed, trust)
+            except Invalid as fault:
+                faults.append(fault)
+            else:
+                # an order without an id is none (remote_commands_service.cc, EnqueueCommand)
+                commands += [command] if command else []
+        if faults:
+            raise BadOrders(faults[0], len(faults), tuple(commands))
+        return tuple(commands)
 
     return ask("management.remote_commands", who, "remote_commands", message, read)
 
 
-def _command(signed: pb.SignedData, trust: Trust) -> Command:
+def _command(signed: pb.SignedData, trust: Trust) -> Command | None:
     """Chromium remote_commands_service.cc, VerifyAndEnqueueSignedCommand: the checks in its order."""
     if not policy.verified(signed.data, signed.signature, trust.public_key, policy.SHA256_RSA):
         raise _invalid("bad_signature")
@@ -134,7 +162,14 @@ def _command(signed: pb.SignedData, trust: Trust) -> Command:
         raise _invalid("wrong_policy_type")
     if command.target_device_id != trust.device_id:
         raise _invalid("wrong_device")
-    return Command(command.type, command.command_id, command.age_of_command, text(command.payload))
+    if not command.HasField("command_id"):
+        return None
+    return Command(
+        command.type if command.HasField("type") else None,
+        command.command_id,
+        command.age_of_command,
+        text(command.payload),
+    )
 
 
 def _invalid(reason: str) -> Invalid:

@@ -182,9 +182,9 @@ def canonical(username: str) -> str:
 
 
 def find(
-    blobs: Iterable[pb.PolicyFetchResponse], asked: tuple[str, ...]
+    blobs: Iterable[pb.PolicyFetchResponse], asked: tuple[str, ...], entity: str = ""
 ) -> tuple[pb.PolicyFetchResponse, pb.PolicyData]:
-    """The answer to the last of the policy types asked for, decoded but not checked.
+    """The answer to the last of the policy types asked for, about that entity, decoded but not checked.
 
     A client drops what it cannot decode and what it did not ask for (cloud_policy_client.cc); what is then missing is
     the fault, and the last thing dropped says why.
@@ -205,7 +205,7 @@ def find(
             fault = Invalid("undecodable", "policy_data", policy_type=wanted)
             continue
         if data.policy_type == wanted:
-            if not data.settings_entity_id:
+            if data.settings_entity_id == entity:
                 return blob, data
             fault = Invalid("wrong_entity", repr(data.settings_entity_id)[:200], policy_type=wanted)
         elif data.policy_type not in asked:
@@ -229,8 +229,7 @@ def check(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> Tr
     username = text(data.username)
     fault = _signature_fault(blob, domain_of(username), trust) or _origin_fault(data, username, trust)
     if fault:
-        policy_token = data.policy_token if isinstance(data.policy_token, str) else ""
-        raise Invalid(fault, policy_type=data.policy_type, policy_token=policy_token)
+        raise invalid(fault, data)
     key = trust.public_key
     if blob.new_public_key and (known := _known_key(blob.new_public_key)):
         key = known[0]
@@ -244,6 +243,28 @@ def check(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> Tr
         data.timestamp,
         trust.verification_key,
     )
+
+
+def check_borrowed(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> None:
+    """Check a policy that is signed with the key of another and brings none of its own, in the order of `check`.
+
+    Args:
+        trust: with that other policy's key, and the time of the policy that is to be replaced.
+    Raises:
+        Invalid: bad_signature, and as `check` from wrong_token on (Chromium component_cloud_policy_store.cc and
+            device_local_account_policy_store.cc). Broken: a name that is not UTF-8.
+    """
+    kind = blob.policy_data_signature_type if blob.HasField("policy_data_signature_type") else SHA1_RSA
+    good = verified(blob.policy_data, blob.policy_data_signature, trust.public_key, kind)
+    fault = _origin_fault(data, text(data.username), trust) if good else "bad_signature"
+    if fault:
+        raise invalid(fault, data)
+
+
+def invalid(reason: str, data: pb.PolicyData, detail: str = "") -> Invalid:
+    """The fault of a policy that could be decoded."""
+    policy_token = data.policy_token if isinstance(data.policy_token, str) else ""
+    return Invalid(reason, detail, policy_type=data.policy_type, policy_token=policy_token)
 
 
 def _signature_fault(blob: pb.PolicyFetchResponse, domain: str, trust: Trust) -> str:

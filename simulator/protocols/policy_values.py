@@ -46,6 +46,7 @@ class DeviceSettings:
         reports: which parts they have, of REPORTS.
         ephemeral_users: whether users leave nothing on the device, so that each sign-in is a first one.
         update_disabled, target_version_prefix, scatter_s, release_channel: for update checks.
+        accounts: ids of the device-local accounts, each of which has a policy of its own.
     """
 
     refresh_ms: int
@@ -56,6 +57,7 @@ class DeviceSettings:
     target_version_prefix: str
     scatter_s: int
     release_channel: str
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ class UserSettings:
         push_delay_ms: a pushed change is fetched after a random delay up to this; 1 s to 300 s, 10 s when not set.
         offline_sign_in_s: for how long a user may unlock offline after a sign-in by SAML; negative: for ever.
         homepage: a policy that people see; a change of it is easy to follow.
+        reporting: whether the user's browser is reported on, once a day.
     """
 
     refresh_ms: int
     push_delay_ms: int
     offline_sign_in_s: int
     homepage: str
+    reporting: bool = False
 
 
 def _clamped(value: int, low: int, high: int) -> int:
@@ -112,6 +116,11 @@ def device_settings(payload: bytes) -> DeviceSettings | None:
         target_version_prefix=text(update.target_version_prefix),
         scatter_s=max(0, update.scatter_factor_in_seconds),
         release_channel=text(policy.release_channel.release_channel),
+        accounts=tuple(
+            dict.fromkeys(
+                text(account.account_id) for account in policy.device_local_accounts.account if account.account_id
+            )
+        ),
     )
 
 
@@ -130,4 +139,5 @@ def user_settings(payload: bytes) -> UserSettings | None:
         # Chromium login_constants.h, kDefaultSAMLOfflineSigninTimeLimit; -1 is no limit.
         offline_sign_in_s=limit.value if limit.HasField("value") else 14 * 24 * 3600,
         homepage=text(policy.HomepageLocation.value),
+        reporting=policy.CloudReportingEnabled.value,
     )

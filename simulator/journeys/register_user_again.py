@@ -1,0 +1,23 @@
+"""The server has forgotten the signed-in user (410): the same registration is made once more (policy facts 3 c).
+
+Where that fails the person's next sign-in does it: each is online here.
+"""
+
+from __future__ import annotations
+
+from simulator.journeys import policies
+from simulator.protocols import identity
+from simulator.traveller import Traveller
+
+STEPS = ("identity.access_token", "management.register_user", "management.user_policy")
+MAYBE = policies.MAYBE
+
+
+async def play(traveller: Traveller) -> None:
+    """A token for the user, the registration under the same id, and policy at once."""
+    device = traveller.device
+    if not device.in_session:
+        return
+    exchange = identity.access_token(traveller.plan.identity_url, device.refresh_token, identity.MANAGEMENT_SCOPES)
+    access = await traveller.ask(exchange)
+    await policies.register_user_again(traveller, access.token)
