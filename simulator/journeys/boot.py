@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from simulator import timers
-from simulator.journeys import obey, policies, reconnect, session
+from simulator.journeys import life, obey, policies, reconnect
 from simulator.protocols.management import CommandReason, PolicyReason
 from simulator.protocols.messages import Refused, Skipped
 from simulator.protocols.naming import platform_of
@@ -30,7 +30,7 @@ async def play(traveller: Traveller) -> None:
         raise Stopped("management.device_policy", Skipped("earlier_step", "the device is not enrolled"))
     # a person opens the lid to sign in; after a reboot only who was signed in comes back
     someone = device.in_session or traveller.start.trigger != "timer"
-    session.boot(traveller)
+    life.boot(traveller)
     if device.updated:
         _run_new_system(traveller)
     traveller.later("upload_status", timers.STATUS_FIRST_S, since=traveller.began)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from simulator import timers
 from simulator.device import Account, Plan, Scheduler
 from simulator.fleet import DeviceFacts
-from simulator.journeys import extensions, session
+from simulator.journeys import extensions, life
 from simulator.journeys.clients import DEVICE, USER, note, plan_sync
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, PolicyReason, Trust
@@ -65,7 +65,7 @@ async def fetch_device(
     device.disabled, device.forgotten = policy.disabled, False
     device.scheduler.managed = policy.managed
     if device.disabled:
-        session.end(traveller)
+        life.end(traveller)
     traveller.applied(policy.trust.timestamp_ms)
     extensions.take(traveller, SIGNIN_EXTENSION, policy.extensions)
     _name_accounts(traveller)
@@ -101,7 +101,7 @@ async def refresh_user(traveller: Traveller, reason: int, *, timeout_s: float = 
     finally:
         plan_sync(traveller, USER)
     if policy.settings.reporting != reported:
-        session.plan_report(traveller)
+        life.plan_report(traveller)
     extensions.take(traveller, EXTENSION, policy.extensions)
 
 
@@ -128,7 +128,7 @@ async def register_user(traveller: Traveller, access_token: str) -> None:
     Raises: Stopped.
     """
     device, plan, user = traveller.device, traveller.plan, traveller.facts.user
-    session.begin(traveller)
+    life.begin(traveller)
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
         ephemeral = device.settings is not None and device.settings.ephemeral_users

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.journeys import session
+from simulator.journeys import life
 from simulator.traveller import Traveller
 
 STEPS: tuple[str, ...] = ()
@@ -11,6 +11,6 @@ STEPS: tuple[str, ...] = ()
 async def play(traveller: Traveller) -> None:
     """The wipe; the server was told before."""
     was_in_session = traveller.device.in_session
-    session.forget_user(traveller)
+    life.forget_user(traveller)
     if was_in_session:
         traveller.later("sign_in", 0, trigger="follows")
