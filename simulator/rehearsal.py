@@ -201,6 +201,69 @@ class Rehearsed:
     state: dict[str, Any]
 
 
+class Stage:
+    """One scenario in virtual time, with nothing played yet. To be made within a VirtualLoop.
+
+    Args:
+        air: makes what stands between the devices and the core.
+
+    Attributes:
+        order, clock, core, air, agenda, player: of the scenario's one shard; its starts are not on the agenda yet.
+    """
+
+    def __init__(self, scenario: Scenario, *, air: Callable[[Core, VirtualClock], Air] = Air) -> None:
+        self.clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
+        # a secret that nobody needs to keep: it opens nothing but this rehearsal
+        settings = replace(StandInSettings.of(scenario), password_secret=b"rehearsal")
+        self._store = Store(":memory:")
+        self.core = Core(self._store, _backend_settings(settings), _chance(scenario.seed))
+        self._login = OperatorLogin(URLS["operator"], self.core.operator_token)
+        self.operate("publish_release", {"version": settings.release, "size": settings.payload_bytes})
+        self.order = Order(
+            scenario=scenario,
+            shard=0,
+            shards=1,
+            lead_s=lead_s(scenario, scenario.devices),
+            urls={**URLS, "push": PUSH_URL},
+            targets=Targets(),
+            operator=self._login,
+            enrollment=EnrollmentLogin.told(self.operate("enrollment_token", {})),
+            password_secret=settings.password_secret,
+            verification_key=self.core.verification_key,
+        )
+        self.tape, self.agenda = Tape(STEPS, JOURNEY_NAMES), Agenda()
+        self.fleet = self.order.fleet()
+        self.air = air(self.core, self.clock)
+        world = World(self.order.plan(self.fleet), self.clock, self.agenda, self.tape)
+        self.player = Player(world, lambda row: MemoryWire(self.air))
+
+    def operate(self, act: str, told: dict[str, Any] | None) -> Any:
+        """One call of the operator API. Returns: its answer. Raises: RuntimeError for a refusal."""
+        method, body = ("GET", b"") if told is None else ("POST", json.dumps(told).encode())
+        headers = (("Authorization", f"Bearer {self._login.token}"),)
+        request = Request(method, f"{self._login.url}/operator/{act}", headers, body)
+        answer = self.core.handle(request, self.clock.utc())
+        if answer.response.status != 200:
+            raise RuntimeError(f"operator {act}: {answer.response.body!r}")
+        return json.loads(answer.response.body)
+
+    async def play(self, until_s: float) -> None:
+        """Play what the agenda holds up to that run second, or to the end of what can come."""
+        self.player.begin()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(until_s - self.clock.now()):
+                await self.player.finished.wait()
+
+    async def end(self) -> Rehearsed:
+        """Stop. Raises: a mistake of ours that stopped the play."""
+        await self.player.stop()
+        if self.player.failure is not None:
+            raise self.player.failure
+        state = self.operate("state", None)
+        self._store.close()
+        return Rehearsed(self.tape.take(), self.tape.count, self.tape.take_examples(), state)
+
+
 def rehearse(scenario: Scenario) -> Rehearsed:
     """Play a scenario in virtual time against the embedded core alone."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -208,42 +271,13 @@ def rehearse(scenario: Scenario) -> Rehearsed:
 
 
 async def _rehearse(scenario: Scenario) -> Rehearsed:
-    clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
-    # a secret that nobody needs to keep: it opens nothing but this rehearsal
-    settings = replace(StandInSettings.of(scenario), password_secret=b"rehearsal")
-    store = Store(":memory:")
-    core = Core(store, _backend_settings(settings), _chance(scenario.seed))
-    login = OperatorLogin(URLS["operator"], core.operator_token)
-    _operate(core, login, clock, "publish_release", {"version": settings.release, "size": settings.payload_bytes})
-    order = Order(
-        scenario=scenario,
-        shard=0,
-        shards=1,
-        lead_s=lead_s(scenario, scenario.devices),
-        urls={**URLS, "push": PUSH_URL},
-        targets=Targets(),
-        operator=login,
-        enrollment=EnrollmentLogin.told(_operate(core, login, clock, "enrollment_token", {})),
-        password_secret=settings.password_secret,
-        verification_key=core.verification_key,
-    )
-    tape, agenda, air = Tape(STEPS, JOURNEY_NAMES), Agenda(), Air(core, clock)
-    fleet = order.fleet()
-    for start in order.starts(fleet):
-        agenda.put(start)
-    player = Player(World(order.plan(fleet), clock, agenda, tape), lambda row: MemoryWire(air))
-    player.begin()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(order.end_s):
-            await player.finished.wait()
-    player.close_doors()
-    await clock.until(order.end_s + SETTLE_S)
-    await player.stop()
-    if player.failure is not None:
-        raise player.failure
-    state = _operate(core, login, clock, "state", None)
-    store.close()
-    return Rehearsed(tape.take(), tape.count, tape.take_examples(), state)
+    stage = Stage(scenario)
+    for start in stage.order.starts(stage.fleet):
+        stage.agenda.put(start)
+    await stage.play(stage.order.end_s)
+    stage.player.close_doors()
+    await stage.clock.until(stage.order.end_s + SETTLE_S)
+    return await stage.end()
 
 
 def _backend_settings(settings: StandInSettings) -> BackendSettings:
@@ -266,13 +300,3 @@ def _chance(seed: int) -> Chance:
     numbers: Iterable[int] = itertools.count()
     drawn = iter(numbers)
     return lambda count: hashlib.shake_128(f"{seed}/{next(drawn)}".encode()).digest(count)
-
-
-def _operate(core: Core, login: OperatorLogin, clock: VirtualClock, act: str, told: dict[str, Any] | None) -> Any:
-    """One call of the operator API."""
-    method, body = ("GET", b"") if told is None else ("POST", json.dumps(told).encode())
-    headers = (("Authorization", f"Bearer {login.token}"),)
-    answer = core.handle(Request(method, f"{login.url}/operator/{act}", headers, body), clock.utc())
-    if answer.response.status != 200:
-        raise RuntimeError(f"operator {act}: {answer.response.body!r}")
-    return json.loads(answer.response.body)

@@ -90,9 +90,13 @@ def plan_sync(traveller: Traveller, client: Client) -> None:
 async def tell_push_token(traveller: Traveller, client: Client) -> None:
     """Upload the push token for a client's registration; the next time is a day later, or after a growing wait.
 
+    Where there has been no push line there is no token either: whoever gets the line tells it.
+
     Raises: Stopped.
     """
     device, scheduler = traveller.device, client.scheduler(traveller.device)
+    if device.line is None and not scheduler.pushes:
+        return
     who = client.identity(device)
     assert who is not None
     until_ms = traveller.utc_ms() + round(timers.PUSH_TOKEN_LIFE_S * 1000)

@@ -123,12 +123,12 @@ async def fetch_account(traveller: Traveller, account: Account, reason: int) -> 
 async def register_user(traveller: Traveller, access_token: str) -> None:
     """Register the user who signed in unless that was done before, then fetch and check the user's policy.
 
-    News of a policy that the device has already is waited for a while; then the session begins with that.
+    News of a policy that the device has already is waited for a while; then the session begins with that. Without any
+    there is no session.
 
     Raises: Stopped.
     """
     device, plan, user = traveller.device, traveller.plan, traveller.facts.user
-    life.begin(traveller)
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
         ephemeral = device.settings is not None and device.settings.ephemeral_users
@@ -137,12 +137,14 @@ async def register_user(traveller: Traveller, access_token: str) -> None:
         device.user_trust = Trust(given.dm_token, who.device_id, username=user, verification_key=plan.verification_key)
         device.affiliated = bool(set(given.affiliation_ids) & set(device.affiliation_ids))
     cached = device.user_trust is not None and device.user_trust.timestamp_ms > 0
+    life.begin(traveller)
     try:
         await refresh_user(traveller, PolicyReason.SIGNIN, timeout_s=timers.SIGNIN_WAIT_S if cached else 30.0)
     except Stopped:
         if device.user_scheduler.status == timers.GONE:
             await register_user_again(traveller, access_token)
         elif not cached:
+            life.end(traveller)
             raise
 
 

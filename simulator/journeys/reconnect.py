@@ -21,6 +21,8 @@ async def play(traveller: Traveller) -> None:
     device = traveller.device
     if device.line is None and device.registered:
         await hold_line(traveller)
+        if device.in_session:
+            await clients.tell_push_token(traveller, clients.USER)
         # a line that holds again says that the network is back (cloud_policy_refresh_scheduler.cc)
         for client in clients.DEVICE, clients.USER:
             if client.scheduler(device).status == timers.NO_ANSWER:
