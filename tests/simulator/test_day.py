@@ -201,14 +201,14 @@ def test_each_try_is_a_sample() -> None:
 def test_when_the_network_is_back() -> None:
     """A boot without any network: no policy, no line. When the line holds again the policy is fetched at that
     instant, without waiting for its ladder and without jitter, and says why."""
-    back = 200.0
+    back = 100.0
     life = live(
         HOUR,
         push=lambda now: now >= back,
         meddle=lambda one: Broken("connect_refused") if BOOT_S <= one.at < back else None,
     )
     token = life.of("fm_registration_token_upload")[0]
-    policies = life.of("device")[1:]
+    policies = life.of("device ")[1:]
     assert [one.kind.partition(" ")[2] for one in policies] == ["BROWSER_START", "RETRY_AFTER_STATUS_REQUEST_FAILED"]
     # the first rung would have come later: five minutes after the failure at the earliest
     assert back <= policies[1].at == token.at < BROWSER_S + 5 * MINUTE
