@@ -72,6 +72,8 @@ class Asked:
 
 # What becomes of a request on its way: None lets it pass, a response or a trouble is what the device gets instead.
 Meddle = Callable[[Asked], Response | Trouble | None]
+# What becomes of the server's answer.
+Bend = Callable[[Asked, Response], Response]
 
 
 @dataclass
@@ -107,10 +109,10 @@ class _Street(Air):
     """The way to the core, with a log."""
 
     def __init__(
-        self, core: Core, clock: VirtualClock, life: Life, meddle: Meddle, has_push: Callable[[float], bool]
+        self, core: Core, clock: VirtualClock, *, life: Life, meddle: Meddle, bend: Bend, push: Callable[[float], bool]
     ) -> None:
         super().__init__(core, clock)
-        self._life, self._meddle, self._has_push = life, meddle, has_push
+        self._life, self._meddle, self._bend, self._has_push = life, meddle, bend, push
 
     async def carry(self, request: Request) -> Response:
         """As Air.carry."""
@@ -124,7 +126,7 @@ class _Street(Air):
         instead = self._meddle(asked)
         if isinstance(instead, Trouble):
             raise instead
-        return instead or await super().carry(request)
+        return instead or self._bend(asked, await super().carry(request))
 
     def listen(self, topic: str, hear: Callable[[Push], None]) -> MemoryLine:
         """As Air.listen. Raises: Broken while there is no push."""
@@ -153,6 +155,7 @@ def live(
     compression: float = 1.0,
     push: bool | Callable[[float], bool] = True,
     meddle: Meddle = lambda asked: None,
+    bend: Bend = lambda asked, answer: answer,
     acts: Sequence[tuple[float, str, dict[str, Any]]] = (),
     starts: Sequence[tuple[float, str]] = ((0.0, "enroll"), (BOOT_S, "boot")),
     on: Sequence[tuple[float, Callable[[Stage, Device], None]]] = (),
@@ -170,11 +173,13 @@ def live(
     def has_push(now: float) -> bool:
         return push(now) if callable(push) else push
 
+    def street(core: Core, clock: VirtualClock) -> Air:
+        return _Street(core, clock, life=life, meddle=meddle, bend=bend, push=has_push)
+
     async def play() -> None:
-        stage = Stage(scenario(compression), air=lambda core, clock: _Street(core, clock, life, meddle, has_push))
-        for due, journey in starts:
-            stage.agenda.put(Start(due, 0, journey, "planned"))
-        others = [asyncio.create_task(_operate(stage, *act)) for act in acts]
+        stage = Stage(scenario(compression), air=street)
+        others = [asyncio.create_task(_begin(stage, *start)) for start in starts]
+        others += [asyncio.create_task(_operate(stage, *act)) for act in acts]
         others += [asyncio.create_task(_happen(stage, *one)) for one in on]
         await stage.play(until_s)
         await asyncio.gather(*others)
@@ -184,6 +189,12 @@ def live(
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play())
     return life
+
+
+async def _begin(stage: Stage, due: float, journey: str) -> None:
+    # not before: the agenda keeps one start for each journey of a device
+    await stage.clock.until(due)
+    stage.agenda.put(Start(due, 0, journey, "planned"))
 
 
 async def _operate(stage: Stage, at: float, act: str, settings: dict[str, Any]) -> None:
