@@ -16,10 +16,10 @@ from grpc_tools import protoc
 from hypothesis import given
 from hypothesis import strategies as st
 from protobuf_by_hand import block, number
+from status_example import STATUS
 
 from simulator.protocols import management as m
 from simulator.protocols import management_pb2 as pb
-from simulator.protocols import management_status as told
 from simulator.protocols import policy_values
 from simulator.protocols.messages import Broken, Exchange, Refused, Response
 
@@ -43,68 +43,6 @@ MACHINE = m.Machine(
     attested_id="att-1",
 )
 TRUST = m.Trust("dm-token", WHO.device_id)
-STATUS = told.Status(
-    now_ms=1_700_000_100_000,
-    system=told.System(
-        os_version="15886.44.0 (Official Build) stable-channel volteer",
-        browser_version="126.0.6478.132",
-        firmware_version="Google_Voema.13672.224.0",
-        maker="HP",
-        board="Voema",
-        board_version="rev4",
-        sku="ABCD",
-        serial="5CD1234ABC",
-        marketing_name="Chromebook 14",
-        manufacture_date="2024-03-01",
-        first_power_date="2024-17",
-        wifi_mac="0A1B2C3D4E5F",
-        ethernet_mac="021B2C3D4E5F",
-        cpu="A CPU",
-        cpu_max_khz=4_400_000,
-        arm=False,
-        ram_total=8 << 30,
-        time_zone="JST-9",
-        region="Asia/Tokyo",
-    ),
-    uses=(
-        told.Use(1_699_920_000_000, "a@city.example", 60_000),
-        told.Use(1_699_920_000_000, "", 5_000),
-    ),
-    samples=(told.Sample(1_700_000_000_000, 17, 4 << 30),),
-    cpu_celsius=(48, 46, 45),
-    network=told.Network("10.1.2.3", "10.1.2.1", -60),
-    users=("a@city.example", ""),
-    disk=told.Disk(
-        model="DA4064",
-        serial="7",
-        kind="block:mmc",
-        size=64 * 10**9,
-        partition_total=48 << 30,
-        partition_free=32 << 30,
-        read=3,
-        written=2,
-        worn=1,
-    ),
-    battery=told.Battery(
-        serial="00042",
-        maker="HP",
-        design_mah=5000,
-        full_mah=4800,
-        cycles=42,
-        design_mv=11_550,
-        mv=12_000,
-        left_mah=2400,
-        ma=-400,
-        drain_mw=4800,
-        celsius=30,
-        status="Discharging",
-    ),
-    update=told.Update(state=3, version="15886.60.0", checked_ms=1_699_999_000_000, booted_ms=1_699_990_000_000),
-    volume_pct=55,
-    ram_free=2 << 30,
-    ram_available=3 << 30,
-    page_faults=9,
-)
 REGISTER_USER = m.register_user(FRESH, oauth_token="ya29.a b&c")
 EVERY: dict[str, Exchange[Any]] = {
     "state_retrieval": m.state_retrieval(FRESH, MACHINE),

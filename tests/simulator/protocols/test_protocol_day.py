@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from protocols.management_numbers import leaves
+from management_numbers import leaves
 
 from scenarios.load import Overrides, load
 from simulator.backend.core import Core
@@ -20,7 +20,7 @@ from simulator.fleet import device_facts, make_fleet
 from simulator.protocols import management_pb2 as pb
 from simulator.rehearsal import UTC_0, Rehearsed, rehearse
 
-DAY = Path(__file__).parent.parent / "data" / "scenarios" / "reports.toml"
+DAY = Path(__file__).parents[2] / "data" / "scenarios" / "reports.toml"
 MS = 1000
 DAY_MS = 24 * 3600 * MS
 # 200 * 80 // 2680 spares stay closed
