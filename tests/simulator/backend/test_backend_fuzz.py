@@ -16,7 +16,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from management_bench import NOW, SETTINGS, Bench, policy_request
+from management_bench import NOW, SETTINGS, Bench, policy_request, private_keys
 
 from simulator.backend.core import SERVICE_OF, Core
 from simulator.backend.store import Store
@@ -24,6 +24,7 @@ from simulator.protocols import identity, updates
 from simulator.protocols import management as m
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response
+from simulator.protocols.policy import SHA256_RSA, PolicySigner
 from simulator.protocols.updates import UpdateClient
 
 URL = "http://127.0.0.1:8080/devicemanagement/data/api"
@@ -54,10 +55,19 @@ class Life:
         trust = m.Trust(registered.dm_token, who.device_id, verification_key=key)
         for reason in (m.PolicyReason.DEVICE_ENROLLMENT, m.PolicyReason.BROWSER_START):
             trust = self.ask(m.fetch_device_policy(device, reason=reason, trust=trust, state_keys=(b"k" * 32,))).trust
+        fetch = m.fetch_device_policy(device, reason=m.PolicyReason.SCHEDULED, trust=trust)
+        answer = pb.DeviceManagementResponse.FromString(self.bench.service.handle(fetch.request, NOW).body)
         self.ask(m.api_authorization(device))
         self.ask(m.push_token(device, "0" * 32, m.PushKind.DEVICE, expiration_ms=int(NOW * 1000) + 10**9))
         self.bench.service.queue_command("device-1", "DEVICE_REBOOT", "{}", NOW)
-        self.ask(m.remote_commands(device, reason=m.CommandReason.REASON_STARTUP, trust=trust))
+        orders = m.remote_commands(device, reason=m.CommandReason.REASON_STARTUP, trust=trust)
+        self.ask(orders)
+        commands = pb.DeviceManagementResponse.FromString(self.said[-1].response.body).remote_command_response
+        self.signed = (fetch, orders)
+        self.good = {
+            "policy_answer": answer.policy_response.responses[0].policy_data,
+            "command_answer": commands.secure_commands[0].data,
+        }
         fault = m.Invalid("bad_signature", policy_type="google/chromeos/device", policy_token="t")
         self.ask(m.validation_report(device, fault))
         someone = replace(who, device_id="user-1")
@@ -132,6 +142,44 @@ def test_good_answers_are_read_whole() -> None:
     policies = [said for said in life().said if said.exchange.step == "management.device_policy"]
     for cut in range(0, len(policies[0].response.body), 7):
         quietly(policies[0].exchange.read, Response(200, (), policies[0].response.body[:cut]))
+
+
+@cache
+def signer() -> PolicySigner:
+    """The service's own policy key: what it signs gets past the signature, whatever it is."""
+    return PolicySigner(private_keys()[1])
+
+
+def policy_answer(data: bytes) -> bytes:
+    """A policy answer with this as its policy data, rightly signed."""
+    answer = pb.DeviceManagementResponse()
+    blob = answer.policy_response.responses.add(policy_data=data, policy_data_signature=signer().sign(data, SHA256_RSA))
+    blob.policy_data_signature_type = SHA256_RSA
+    return answer.SerializeToString()
+
+
+def command_answer(data: bytes) -> bytes:
+    """An answer with one remote command, whose policy data are these, rightly signed."""
+    answer = pb.DeviceManagementResponse()
+    answer.remote_command_response.secure_commands.add(data=data, signature=signer().sign(data, SHA256_RSA))
+    return answer.SerializeToString()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_bent_content_that_is_rightly_signed_ends_so_too(data: st.DataObject) -> None:
+    """What is wrong inside of what the server signed: policy data, the values in them, and remote commands."""
+    fetch, orders = life().signed
+    exchange, wrap = data.draw(st.sampled_from([(fetch, policy_answer), (orders, command_answer)]))
+    part = exchange.read(Response(200, (), wrap(life().good[wrap.__name__])))
+    assert part
+    good = pb.PolicyData.FromString(life().good[wrap.__name__])
+    if data.draw(st.booleans(), label="the value only"):
+        good.policy_value = data.draw(bent(good.policy_value))
+        told = good.SerializeToString()
+    else:
+        told = data.draw(bent(good.SerializeToString()))
+    quietly(exchange.read, Response(200, (), wrap(told)))
 
 
 CLIENT = UpdateClient(appid="{DEB6CEFD-4EEE-462F-AC21-52DF1E17B52F}", board="brya", hwid="H", version="1.2.3")
