@@ -7,9 +7,10 @@ functions and OnCrosHealthdDataReceived), activity_storage.cc, policy facts 2.7 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from simulator.protocols import management_pb2 as pb
-from simulator.protocols.management_status import Status
+from simulator.protocols.management_status import Status, Use
 
 _Report = pb.DeviceStatusReportRequest
 
@@ -33,6 +34,8 @@ _TPM = pb.TpmVersionInfo(
 
 def report(status: Status, reports: frozenset[str]) -> _Report:
     """The report as a message, with the parts that are on (see policy_values.REPORTS)."""
+    if "users" not in reports:
+        status = replace(status, uses=_of_whoever(status.uses))
     message = _Report()
     # Whatever the policy: vendor and product (kSystemInfo, "should always be reported").
     message.smbios_info.sys_vendor = status.system.maker
@@ -41,8 +44,6 @@ def report(status: Status, reports: frozenset[str]) -> _Report:
     for name, add in PARTS.items():
         if name in reports:
             add(message, status)
-    if "users" not in reports:
-        _without_users(message)
     return message
 
 
@@ -56,16 +57,12 @@ def _activity_times(message: _Report, status: Status) -> None:
             period.session_type = pb.ActiveTimePeriod.SESSION_AFFILIATED_USER
 
 
-def _without_users(message: _Report) -> None:
+def _of_whoever(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     """One period a day, whoever it was (GetFilteredActivityPeriods)."""
     days: dict[int, int] = {}
-    for period in message.active_periods:
-        day = period.time_period.start_timestamp
-        days[day] = days.get(day, 0) + period.active_duration
-    message.ClearField("active_periods")
-    for day, active_ms in days.items():
-        time = pb.TimePeriod(start_timestamp=day, end_timestamp=day + _DAY_MS)
-        message.active_periods.add(time_period=time, active_duration=active_ms)
+    for use in uses:
+        days[use.day_ms] = days.get(use.day_ms, 0) + use.active_ms
+    return tuple(Use(day_ms, "", active_ms) for day_ms, active_ms in days.items())
 
 
 def _audio_status(message: _Report, status: Status) -> None:
