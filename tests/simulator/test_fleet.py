@@ -54,6 +54,21 @@ def test_no_spares_where_everybody_has_one_device(city: Organisation) -> None:
     assert make_fleet(city.model_copy(update={"staff": 2680}), 5_000, 1)["staff"].all()
 
 
+def test_cables_and_hardware_are_those_of_site_and_model(city: Organisation) -> None:
+    """Of each site's devices the told share is wired, within five standard deviations; the hardware is the model's."""
+    fleet = make_fleet(city, 20_000, 1)
+    wired: dict[str, list[bool]] = {site.name: [] for site in city.sites}
+    hardware = {model.name: model.hardware for model in city.models}
+    for row in range(fleet.size):
+        facts = device_facts(fleet, city, row)
+        wired[facts.site].append(facts.wired)
+        assert facts.hardware is hardware[facts.model]
+    for site in city.sites:
+        n, share = len(wired[site.name]), site.wired
+        assert abs(sum(wired[site.name]) - n * share) <= 5 * (n * share * (1 - share)) ** 0.5
+    assert {site.name for site in city.sites if not site.wired} == {"在宅"}
+
+
 def test_shares_are_kept(city: Organisation) -> None:
     """Each department, site and model has its share of 100,000 devices, within four standard deviations."""
     fleet = make_fleet(city, 100_000, 1)
