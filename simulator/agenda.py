@@ -52,11 +52,6 @@ class Agenda:
         """Forget the start that waits for that device and journey, if any."""
         self._waiting.pop((device, journey), None)
 
-    def drop_all(self, device: int) -> None:
-        """Forget every start that waits for that device."""
-        for key in [key for key in self._waiting if key[0] == device]:
-            del self._waiting[key]
-
     def next_due(self) -> float | None:
         """When the next start is due, None when nothing waits."""
         self._skip_dropped()

@@ -205,13 +205,13 @@ class Stage:
     """One scenario in virtual time, with nothing played yet. To be made within a VirtualLoop.
 
     Args:
-        air: makes what stands between the devices and the core.
+        air: makes what stands between the devices and the core; None: an Air.
 
     Attributes:
         order, clock, core, air, agenda, player: of the scenario's one shard; its starts are not on the agenda yet.
     """
 
-    def __init__(self, scenario: Scenario, *, air: Callable[[Core, VirtualClock], Air] = Air) -> None:
+    def __init__(self, scenario: Scenario, *, air: Callable[[Core, VirtualClock], Air] | None = None) -> None:
         self.clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
         # a secret that nobody needs to keep: it opens nothing but this rehearsal
         settings = replace(StandInSettings.of(scenario), password_secret=b"rehearsal")
@@ -233,7 +233,7 @@ class Stage:
         )
         self.tape, self.agenda = Tape(STEPS, JOURNEY_NAMES), Agenda()
         self.fleet = self.order.fleet()
-        self.air = air(self.core, self.clock)
+        self.air = (air or Air)(self.core, self.clock)
         world = World(self.order.plan(self.fleet), self.clock, self.agenda, self.tape)
         self.player = Player(world, lambda row: MemoryWire(self.air))
 

@@ -98,9 +98,7 @@ JOURNEYS: dict[str, Journey] = {
     "register_user_again": Journey(
         register_user_again.play, register_user_again.STEPS, register_user_again.MAYBE, after=_USER_POLICY
     ),
-    "fetch_extensions": Journey(
-        fetch_extensions.play, fetch_extensions.STEPS, fetch_extensions.MAYBE, after=("wipe",)
-    ),
+    "fetch_extensions": Journey(fetch_extensions.play, fetch_extensions.STEPS, fetch_extensions.MAYBE, after=("wipe",)),
     "renew_push_token": Journey(renew_push_token.play, renew_push_token.STEPS, after=("boot", "reconnect", "wipe")),
     "renew_user_push_token": Journey(
         renew_user_push_token.play, renew_user_push_token.STEPS, after=("sign_in", "wipe", "wipe_users")

@@ -45,7 +45,7 @@ def _reboot(traveller: Traveller, command: Command, payload: Any) -> tuple[bool,
     if device.booted > now - command.age_ms / 1000:
         return True, ""
     notice_s = payload.get("user_session_delay_s", 0) if isinstance(payload, dict) and device.in_session else 0
-    traveller.later("boot", timers.RESTART_S + (notice_s if isinstance(notice_s, int) else 0), trigger="follows")
+    traveller.later("boot", timers.RESTART_S + (notice_s if isinstance(notice_s, int) else 0))
     return None
 
 
@@ -80,7 +80,7 @@ COMMANDS: dict[int | None, Job] = {
     CommandKind.DEVICE_SET_VOLUME: Job(_succeed, _has_volume),
     CommandKind.DEVICE_FETCH_STATUS: Job(_fetch_status),
     CommandKind.DEVICE_WIPE_USERS: Job(_succeed, expiry_s=timers.WIPE_USERS_EXPIRY_S, then="wipe_users"),
-    CommandKind.DEVICE_REMOTE_POWERWASH: Job(_succeed, expiry_s=timers.POWERWASH_EXPIRY_S, then="powerwash"),
+    CommandKind.DEVICE_REMOTE_POWERWASH: Job(_succeed, expiry_s=timers.POWERWASH_EXPIRY_S, then="wipe"),
     CommandKind.DEVICE_START_CRD_SESSION: Job(_cannot),
     CommandKind.DEVICE_REFRESH_ENTERPRISE_MACHINE_CERTIFICATE: Job(_cannot),
     CommandKind.DEVICE_GET_AVAILABLE_DIAGNOSTIC_ROUTINES: Job(_cannot),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from simulator import timers
 from simulator.device import Scheduler
+from simulator.journeys import upload_status
 from simulator.protocols import push
 from simulator.protocols.policy_values import EXTENSION
 from simulator.traveller import Traveller
 
 # What runs for a signed-in user only.
-_OF_USER = ("sync_user_policy", "apply_user_push", "renew_user_push_token", "register_user_again", "upload_report")
-_OF_BOOT = ("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "fetch_extensions", "obey", "reconnect")
+OF_USER = ("sync_user_policy", "apply_user_push", "renew_user_push_token", "register_user_again", "upload_report")
+OF_BOOT = ("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "fetch_extensions", "obey", "reconnect")
 
 
 def boot(traveller: Traveller) -> None:
     """The system starts: whatever the one before it had planned or heard is gone; what it stored stays."""
     device = traveller.device
+    upload_status.note_use(traveller)
     end(traveller)
-    traveller.cancel(*_OF_BOOT)
+    traveller.cancel(*OF_BOOT)
     traveller.hang_up()
     device.booted = traveller.began
     device.pushed.clear()
@@ -32,6 +34,7 @@ def boot(traveller: Traveller) -> None:
 def begin(traveller: Traveller) -> None:
     """A person is signed in."""
     device = traveller.device
+    upload_status.note_use(traveller)
     device.in_session = True
     device.user_scheduler = Scheduler(managed=device.user_scheduler.managed)
     device.report_failures = 0
@@ -41,7 +44,9 @@ def begin(traveller: Traveller) -> None:
 def end(traveller: Traveller) -> None:
     """Nobody is signed in any more; what was stored for the user stays."""
     device = traveller.device
-    traveller.cancel(*_OF_USER)
+    if device.in_session:
+        upload_status.note_use(traveller)
+    traveller.cancel(*OF_USER)
     device.pushed.pop(push.USER_POLICY, None)
     device.in_session = False
 
@@ -66,17 +71,3 @@ def forget_user(traveller: Traveller) -> None:
     device.refresh_token, device.affiliated = "", False
     if device.extensions:
         device.extensions = {key: file for key, file in device.extensions.items() if key[0] != EXTENSION} or None
-
-
-def forget_device(traveller: Traveller) -> None:
-    """Nothing is left at all: the machine is as it came, and is not enrolled."""
-    device = traveller.device
-    forget_user(traveller)
-    traveller.world.agenda.drop_all(device.row)
-    traveller.hang_up()
-    traveller.device.wire.forget_cookies()
-    device.identity = device.trust = device.settings = None
-    device.scheduler = Scheduler()
-    device.accounts = device.extensions = None
-    device.affiliation_ids, device.disabled = (), False
-    device.pushed.clear()

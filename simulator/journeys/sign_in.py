@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import exp
 from statistics import NormalDist
 
-from simulator.journeys import clients, policies, upload_status
+from simulator.journeys import clients, policies
 from simulator.protocols import identity
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Skipped
@@ -41,7 +41,6 @@ async def play(traveller: Traveller) -> None:
         raise Stopped(STEPS[0], Skipped("earlier_step", "the device was wiped"))
     management_token = await _sign_in(traveller)
     traveller.reached("signed_in")
-    upload_status.note_use(traveller)
     await policies.register_user(traveller, management_token)
     traveller.reached("ready")
     # The login screen's pages have a storage of their own, which is cleared (gaia_auth_host/authenticator.js).

@@ -36,7 +36,7 @@ async def play(traveller: Traveller) -> None:
         return
     note_use(traveller)
     status, reports = status_of(traveller), reports_of(device)
-    user = device.user_identity if device.affiliated else None
+    user = device.user_identity if device.affiliated and device.in_session else None
     exchange = management.status_upload(
         device.identity, status, reports, user_dm_token="" if user is None else user.dm_token
     )
@@ -62,7 +62,7 @@ def note_use(traveller: Traveller) -> None:
     """
     device, now_ms = traveller.device, traveller.utc_ms()
     from_ms, device.noted_ms = device.noted_ms or now_ms, now_ms
-    email = traveller.facts.user if device.affiliated and device.user_identity is not None else ""
+    email = traveller.facts.user if device.affiliated and device.in_session else ""
     while from_ms < now_ms:
         day_ms = (from_ms + _AHEAD_MS) // _DAY_MS * _DAY_MS
         until_ms = min(now_ms, day_ms + _DAY_MS - _AHEAD_MS)
@@ -154,7 +154,7 @@ def _system(traveller: Traveller, total: int) -> System:
 def _network(traveller: Traveller, at_s: float) -> Network | None:
     """Told only while an affiliated user is signed in (GetNetworkStatus)."""
     device, facts = traveller.device, traveller.facts
-    if device.user_identity is None or not device.affiliated:
+    if not device.in_session or not device.affiliated:
         return None
     return condition.network(_chance(traveller), at_s, site=facts.site, wired=facts.wired)
 

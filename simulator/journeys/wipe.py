@@ -8,12 +8,13 @@ device_command_remote_powerwash_job.cc hands the wipe to session_manager and is 
 from __future__ import annotations
 
 from simulator.device import Device
+from simulator.journeys import life
 from simulator.protocols.messages import Skipped
 from simulator.traveller import Traveller
 
 STEPS: tuple[str, ...] = ()
 # What a wiped device does no more until it is enrolled again and boots.
-_FORGOTTEN = ("sign_in", "sync_policy", "apply_push", "obey", "reconnect", "upload_status", "check_update", "update")
+_FORGOTTEN = (*life.OF_BOOT, *life.OF_USER, "sign_in", "upload_status", "check_update", "update")
 
 
 async def play(traveller: Traveller) -> None:
@@ -21,8 +22,7 @@ async def play(traveller: Traveller) -> None:
     device = traveller.device
     traveller.hang_up()
     device.wire.forget_cookies()
-    for journey in _FORGOTTEN:
-        traveller.world.agenda.drop(device.row, journey)
+    traveller.cancel(*_FORGOTTEN)
     fresh = Device(device.row, device.wire)
     # its chance goes on (a new device id is another one), and so does what it owes to the record
     kept = ("open", "applied", "news", "drawn")

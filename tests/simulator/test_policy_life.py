@@ -156,7 +156,7 @@ def test_a_client_says_what_it_has() -> None:
     ],
 )
 def test_what_a_refusal_means_for_the_next_fetch(code: int, wait_s: float | None) -> None:
-    """One refused fetch after a push: the next is where the facts' table puts it, or nowhere for the rest of the day."""
+    """One refused fetch after a push: the next is where the facts put it, or nowhere for the rest of the day."""
     life = live(
         AT + 49 * HOUR,
         on=[(AT, _push(push.DEVICE_POLICY, AT))],

@@ -147,20 +147,23 @@ def test_a_reboot_gives_notice_to_a_user() -> None:
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_powerwash_is_acknowledged_first(answered: bool) -> None:
-    """Success goes up, then the machine is wiped, also where the acknowledgement got no answer; after that it is
-    silent."""
+    """Success goes up, then the machine is wiped, also where the acknowledgement got no answer: it comes back as a
+    stranger, through state determination, to another registration and another user's client."""
 
     def deaf(asked: Asked) -> Broken | None:
         results = asked.message.remote_command_request.command_results
         return Broken("broken_before_sent") if results and not answered else None
 
-    life = live(AT + 40_000, acts=[_queue("DEVICE_REMOTE_POWERWASH")], meddle=deaf)
-    assert _asked(life)[-1] == (AT, UPLOAD, 1, [(SUCCESS, 1)])
-    assert life.asked[-1].at == AT
-    assert life.device is not None
-    assert life.device.identity is None
-    assert life.device.user_identity is None
-    assert life.device.line is None
+    life = live(AT + 60, acts=[_queue("DEVICE_REMOTE_POWERWASH")], meddle=deaf)
+    assert _asked(life)[2] == (AT, UPLOAD, 1, [(SUCCESS, 1)])
+    acknowledged = life.asked.index(life.of("remote_commands")[2])
+    assert life.asked[acknowledged + 1].kind == "device_state_retrieval"
+    after = [one for one in life.asked[acknowledged + 1 :] if one.kind != "device_state_retrieval"]
+    before = {one.query["deviceid"] for one in life.asked[: acknowledged + 1]}
+    assert not before & {one.query["deviceid"] for one in after}
+    kinds = ["register", "device DEVICE_ENROLLMENT", "api_authorization", "device BROWSER_START"]
+    assert [one.kind for one in after][:4] == kinds
+    assert _asked(life)[3][:3] == (AT + 5, STARTUP, None)
 
 
 def test_users_are_wiped() -> None:
