@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from scenarios.schema import Scenario
 from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEYS
@@ -67,7 +68,7 @@ def forecast(composition: Composition, engines: int) -> Forecast:
         duration_s=composition.end_s,
         peak_sign_ins_per_s=peak,
         peak_steps_per_s=steps,
-        enroll_steps_per_s=scenario.enrollment.rate_per_s * len(JOURNEYS["enroll"].steps),
+        enroll_steps_per_s=scenario.enrollment.rate_per_s * enroll_steps(scenario),
         engine_descriptors=ceil((lines + http) / engines) + SPARE_DESCRIPTORS,
         backend_descriptors=http + SPARE_DESCRIPTORS,
         ports=lines + http,
@@ -98,6 +99,11 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
     peak = peak_rate_per_s(scenario) * asked("boot", "sign_in")
     rate = max(peak + 3 * sqrt(peak), scenario.enrollment.rate_per_s * asked("enroll"))
     return rate, leave.max_rate_per_s
+
+
+def enroll_steps(scenario: Scenario) -> int:
+    """Steps of an enrollment that goes well: the legacy determination asks for a bucket before the state."""
+    return len(JOURNEYS["enroll"].steps) + (scenario.enrollment.state_determination == "legacy")
 
 
 def limits_missed(composition: Composition, engines: int) -> list[str]:

@@ -7,6 +7,7 @@ arguments: the same ones give the same bytes.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -85,8 +86,10 @@ class Authority:
         length = len(signed.data) - signed.extra_data_bytes
         try:
             message = Data.FromString(signed.data[: max(0, length)])
-            leaf, *rest = x509.load_pem_x509_certificates(message.device_certificate)
-        except (DecodeError, ValueError, x509.InvalidVersion):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # what the library merely frowns upon is no certificate of ours
+                leaf, *rest = x509.load_pem_x509_certificates(message.device_certificate)
+        except (DecodeError, ValueError, x509.InvalidVersion, UserWarning):
             raise NotAttested("no certificate that can be read") from None
         if message.certificate_type != Data.ENTERPRISE_ENROLLMENT_CERTIFICATE or rest != [self._certificate]:
             raise NotAttested("no enrollment certificate of this authority")
