@@ -87,6 +87,7 @@ async def _enroll(traveller: Traveller) -> None:
         ethernet_mac=facts.ethernet_mac,
         dock_mac=facts.dock_mac,
         manufacture_date=facts.manufacture_date,
+        attested_id=facts.serial if traveller.plan.way == ATTESTATION else "",
     )
     state, membership = await _determine(traveller, machine)
     if state.mode == DISABLED:
@@ -102,7 +103,7 @@ async def _enroll(traveller: Traveller) -> None:
         )
         await traveller.ask(management.api_authorization(device.identity))
     except BaseException:
-        device.identity = device.trust = None
+        device.identity = device.trust = device.settings = None
         raise
 
 

@@ -172,6 +172,8 @@ def test_each_way_leads_to_a_managed_fleet(tmp_path: Path, heard: Heard, way: st
     flavor, membership = {"account": (13, 1), "token": (18, 4), "attestation": (14, 1)}[way]
     for one in asked:
         assert (one.flavor, one.psm_execution_result, one.license_type.license_type) == (flavor, membership, 3)
+        attested = one.machine_id if way == "attestation" else ""
+        assert one.device_register_identification.attested_device_id == attested
         assert (len(one.ethernet_mac_address), len(one.dock_mac_address), len(one.manufacture_date)) == (12, 12, 10)
         # within the enrollment, 20 of them at 100 a second
         assert 0 <= one.psm_determination_timestamp_ms - rehearsal.UTC_0 * 1000 <= 200
