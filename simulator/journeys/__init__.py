@@ -66,7 +66,7 @@ _USER_POLICY = ("sign_in", "sync_user_policy", "apply_user_push", "register_user
 _WIPED = (
     *("enroll", "boot", "sign_in", "obey", "reconnect", "sync_policy", "apply_push", "sync_accounts", "upload_status"),
     *("sync_user_policy", "apply_user_push", "register_user_again", "fetch_extensions", "upload_report"),
-    *("renew_push_token", "renew_user_push_token"),
+    *("renew_push_token", "renew_user_push_token", "check_update", "update"),
 )
 
 JOURNEYS: dict[str, Journey] = {
@@ -108,8 +108,8 @@ JOURNEYS: dict[str, Journey] = {
     "upload_status": Journey(upload_status.play, upload_status.STEPS, after=("wipe",)),
     "upload_report": Journey(upload_report.play, upload_report.STEPS, after=("wipe", "wipe_users")),
     "wipe_users": Journey(wipe_users.play, wipe_users.STEPS, after=_WIPED),
-    "check_update": Journey(check_update.play, check_update.STEPS, check_update.MAYBE),
-    "update": Journey(update.play, update.STEPS, owes=("updated",), after=("check_update",)),
+    "check_update": Journey(check_update.play, check_update.STEPS, check_update.MAYBE, after=("wipe",)),
+    "update": Journey(update.play, update.STEPS, owes=("updated",), after=("check_update", "wipe")),
     "operate": Journey(operate.play, (), operate.STEPS),
     "wipe": Journey(wipe.play, wipe.STEPS, after=_WIPED, plannable=True),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def _listen(monkeypatch: pytest.MonkeyPatch, say: Say) -> Heard:
                 raise said
             return answer
 
-    monkeypatch.setattr(rehearsal, "Air", Overheard)
+    monkeypatch.setattr(rehearsal, "Stage", partial(rehearsal.Stage, air=Overheard))
     return heard
 
 
