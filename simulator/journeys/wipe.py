@@ -24,7 +24,7 @@ async def play(traveller: Traveller) -> None:
     device.wire.forget_cookies()
     traveller.cancel(*_FORGOTTEN)
     fresh = Device(device.row, device.wire)
-    # its chance goes on (a new device id is another one), so does what it owes to the record; the system stays installed
+    # its chance goes on (a new device id is another one), and what it owes to the record; the system stays installed
     kept = ("open", "applied", "news", "drawn", "os_version", "new_version", "updated")
     lid_open = device.booted > 0
     for name in Device.__slots__:
