@@ -68,7 +68,6 @@ async def fetch_device(
         life.end(traveller)
     traveller.applied(policy.trust.timestamp_ms)
     extensions.take(traveller, SIGNIN_EXTENSION, policy.extensions)
-    _name_accounts(traveller)
 
 
 async def refresh_device(traveller: Traveller, reason: int, *, state_keys: tuple[bytes, ...] = ()) -> None:
@@ -77,6 +76,7 @@ async def refresh_device(traveller: Traveller, reason: int, *, state_keys: tuple
         await fetch_device(traveller, reason, state_keys=state_keys)
     finally:
         plan_sync(traveller, DEVICE)
+    _name_accounts(traveller)
 
 
 async def refresh_user(traveller: Traveller, reason: int, *, timeout_s: float = 30.0) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -73,7 +73,9 @@ class Asked:
 # What becomes of a request on its way: None lets it pass, a response or a trouble is what the device gets instead.
 Meddle = Callable[[Asked], Response | Trouble | None]
 # What becomes of the server's answer.
-Bend = Callable[[Asked, Response], Response]
+Bend = Callable[[Stage, Asked, Response], Response]
+# Files elsewhere: URL -> what comes at a run second.
+Files = Mapping[str, Callable[[float], Response]]
 
 
 @dataclass
@@ -82,11 +84,12 @@ class Life:
 
     Attributes:
         asked: of the management service, in order. other: every other URL, with the run second.
-        device: what it remembers at the end. rehearsed: the record.
+        stage: on which it is played. device: what it remembers at the end. rehearsed: the record.
     """
 
     asked: list[Asked] = field(default_factory=list)
     other: list[tuple[float, str]] = field(default_factory=list)
+    stage: Stage | None = None
     device: Device | None = None
     rehearsed: Rehearsed | None = None
 
@@ -109,24 +112,34 @@ class _Street(Air):
     """The way to the core, with a log."""
 
     def __init__(
-        self, core: Core, clock: VirtualClock, *, life: Life, meddle: Meddle, bend: Bend, push: Callable[[float], bool]
+        self,
+        core: Core,
+        clock: VirtualClock,
+        *,
+        life: Life,
+        meddle: Meddle,
+        bend: Bend,
+        push: Callable[[float], bool],
+        files: Files,
     ) -> None:
         super().__init__(core, clock)
-        self._life, self._meddle, self._bend, self._has_push = life, meddle, bend, push
+        self._life, self._meddle, self._bend, self._has_push, self._files = life, meddle, bend, push, files
 
     async def carry(self, request: Request) -> Response:
         """As Air.carry."""
         parts = urlsplit(request.url)
         if parts.path != "/devicemanagement/data/api":
             self._life.other.append((self.clock.now(), request.url))
-            return await super().carry(request)
+            file = self._files.get(request.url)
+            return await super().carry(request) if file is None else file(self.clock.now())
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         asked = Asked(self.clock.now(), query, pb.DeviceManagementRequest.FromString(request.body))
         self._life.asked.append(asked)
         instead = self._meddle(asked)
         if isinstance(instead, Trouble):
             raise instead
-        return instead or self._bend(asked, await super().carry(request))
+        assert self._life.stage is not None
+        return instead or self._bend(self._life.stage, asked, await super().carry(request))
 
     def listen(self, topic: str, hear: Callable[[Push], None]) -> MemoryLine:
         """As Air.listen. Raises: Broken while there is no push."""
@@ -155,7 +168,8 @@ def live(
     compression: float = 1.0,
     push: bool | Callable[[float], bool] = True,
     meddle: Meddle = lambda asked: None,
-    bend: Bend = lambda asked, answer: answer,
+    bend: Bend = lambda stage, asked, answer: answer,
+    files: Files | None = None,
     acts: Sequence[tuple[float, str, dict[str, Any]]] = (),
     starts: Sequence[tuple[float, str]] = ((0.0, "enroll"), (BOOT_S, "boot")),
     on: Sequence[tuple[float, Callable[[Stage, Device], None]]] = (),
@@ -164,6 +178,7 @@ def live(
 
     Args:
         push: whether there is a push service, or when.
+        meddle, bend, files: see there.
         acts: what the operator does: run second, name, settings.
         starts: planned starts: run second, journey.
         on: what else happens to the device: run second, what.
@@ -174,10 +189,11 @@ def live(
         return push(now) if callable(push) else push
 
     def street(core: Core, clock: VirtualClock) -> Air:
-        return _Street(core, clock, life=life, meddle=meddle, bend=bend, push=has_push)
+        return _Street(core, clock, life=life, meddle=meddle, bend=bend, push=has_push, files=files or {})
 
     async def play() -> None:
         stage = Stage(scenario(compression), air=street)
+        life.stage = stage
         others = [asyncio.create_task(_begin(stage, *start)) for start in starts]
         others += [asyncio.create_task(_operate(stage, *act)) for act in acts]
         others += [asyncio.create_task(_happen(stage, *one)) for one in on]

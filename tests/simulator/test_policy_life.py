@@ -204,7 +204,7 @@ def test_a_user_whom_the_server_forgot_registers_again() -> None:
 def test_another_token_than_before_is_no_registration() -> None:
     """The server hands out a new token for the old id: the client turns it down, and asks no more in this session."""
 
-    def bend(asked: Asked, answer: Response) -> Response:
+    def bend(_stage: Stage, asked: Asked, answer: Response) -> Response:
         if asked.kind != "register" or asked.at < HOUR:
             return answer
         message = pb.DeviceManagementResponse.FromString(answer.body)

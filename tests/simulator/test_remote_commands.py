@@ -7,6 +7,7 @@ from one_device import BOOT_S, TYPING_S, Asked, Life, live
 
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import Broken, Response
+from simulator.rehearsal import Stage
 
 IGNORED, FAILURE, SUCCESS = 0, 1, 2
 STARTUP, UPLOAD, INVALIDATION = 2, 3, 5
@@ -179,7 +180,7 @@ def test_orders_that_cannot_be_believed() -> None:
     """Two orders, one with a bent signature: the good one is obeyed, the other answered RESULT_IGNORED with id -1; the
     server sends it again and is not answered again."""
 
-    def bend(asked: Asked, answer: Response) -> Response:
+    def bend(_stage: Stage, asked: Asked, answer: Response) -> Response:
         if asked.kind != "remote_commands":
             return answer
         message = pb.DeviceManagementResponse.FromString(answer.body)
