@@ -85,7 +85,7 @@ def disk(chance: Chance, at_s: float, run_s: float, *, kind: str, model: str, si
     """
     size = size_gb * 10**9
     total = size - 14 * _GIB  # two systems of 4 GiB, their kernels, firmware and the file system's own
-    used = total * (0.12 + 0.5 * chance("disk used", 0)) + max(0.0, run_s) / _HOUR_S * 8e6 * (1 + 4 * chance("fill", 0))
+    used = total * (0.12 + 0.5 * chance("disk used", 0)) + run_s / _HOUR_S * 8e6 * (1 + 4 * chance("fill", 0))
     return Disk(
         model=model,
         serial=str(serial),
@@ -105,7 +105,7 @@ _CHARGE_S, _DRAIN_S = 2.5 * _HOUR_S, 9 * _HOUR_S
 
 def battery(
     chance: Chance,
-    at_s: float,
+    run_s: float,
     *,
     plugged: bool,
     design_mah: int,
@@ -117,17 +117,18 @@ def battery(
     """The battery, which ages: charging at a desk until it is full; elsewhere drained, and plugged in when it is low.
 
     Args:
+        run_s: city seconds since the run began: a boot charges nothing.
         plugged: whether the device has its charger.
         years: since it was made.
     """
     cycles = int(years * (60 + 120 * chance("cycles", 0)))
     full = int(design_mah * max(0.6, 1 - 0.00025 * cycles - 0.01 * years * chance("ageing", 0)))
-    level, drains = _level(0.45 + 0.55 * chance("charge", 0), at_s, plugged)
+    level, drains = _level(0.45 + 0.55 * chance("charge", 0), run_s, plugged)
     left = min(full, int(full * level))
-    hot = int(3 * chance("battery heat", int(at_s // SAMPLE_EVERY_S)))
+    hot = int(3 * chance("battery heat", int(run_s // SAMPLE_EVERY_S)))
     mv = int(design_mv * (0.95 + 0.12 * level))
     if drains:
-        milliamps = -int(full * _HOUR_S / _DRAIN_S * (0.8 + 0.4 * chance("drain", int(at_s // SAMPLE_EVERY_S))))
+        milliamps = -int(full * _HOUR_S / _DRAIN_S * (0.8 + 0.4 * chance("drain", int(run_s // SAMPLE_EVERY_S))))
     else:
         milliamps = 0 if left == full else int(full * _HOUR_S / _CHARGE_S)
     return Battery(
@@ -146,13 +147,13 @@ def battery(
     )
 
 
-def _level(at_boot: float, at_s: float, plugged: bool) -> tuple[float, bool]:
+def _level(at_first: float, at_s: float, plugged: bool) -> tuple[float, bool]:
     """How full the battery is, 0 to 1, and whether it is being drained."""
     if plugged:
-        return min(_FULL, at_boot + at_s / _CHARGE_S), False
-    drained_s = (at_boot - _LOW) * _DRAIN_S
+        return min(_FULL, at_first + at_s / _CHARGE_S), False
+    drained_s = (at_first - _LOW) * _DRAIN_S
     if at_s < drained_s:
-        return at_boot - at_s / _DRAIN_S, True
+        return at_first - at_s / _DRAIN_S, True
     # from here on: plugged in when low, unplugged when full
     down_s, up_s = (_FULL - _LOW) * _DRAIN_S, (_FULL - _LOW) * _CHARGE_S
     passed_s = (at_s - drained_s) % (down_s + up_s)

@@ -17,7 +17,6 @@ OF_BOOT = ("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "fe
 def boot(traveller: Traveller) -> None:
     """The system starts: whatever the one before it had planned or heard is gone; what it stored stays."""
     device = traveller.device
-    upload_status.note_use(traveller)
     end(traveller)
     traveller.cancel(*OF_BOOT)
     traveller.hang_up()
@@ -33,8 +32,8 @@ def boot(traveller: Traveller) -> None:
 
 def begin(traveller: Traveller) -> None:
     """A person is signed in."""
-    device = traveller.device
     upload_status.note_use(traveller)
+    device = traveller.device
     device.in_session = True
     device.user_scheduler = Scheduler(managed=device.user_scheduler.managed)
     device.report_failures = 0
@@ -43,9 +42,8 @@ def begin(traveller: Traveller) -> None:
 
 def end(traveller: Traveller) -> None:
     """Nobody is signed in any more; what was stored for the user stays."""
+    upload_status.note_use(traveller)
     device = traveller.device
-    if device.in_session:
-        upload_status.note_use(traveller)
     traveller.cancel(*OF_USER)
     device.pushed.pop(push.USER_POLICY, None)
     device.in_session = False

@@ -8,7 +8,6 @@ much less time.
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
 
 from simulator import timers
 from simulator.device import Device
@@ -36,7 +35,7 @@ async def play(traveller: Traveller) -> None:
         return
     note_use(traveller)
     status, reports = status_of(traveller), reports_of(device)
-    user = device.user_identity if device.affiliated and device.in_session else None
+    user = device.user_identity if _told_of(device) else None
     exchange = management.status_upload(
         device.identity, status, reports, user_dm_token="" if user is None else user.dm_token
     )
@@ -55,6 +54,11 @@ def reports_of(device: Device) -> frozenset[str]:
     return DEFAULT_REPORTS if device.settings is None else device.settings.reports
 
 
+def _told_of(device: Device) -> bool:
+    """Whether somebody is signed in of whom this organisation may be told (ReportingUserTracker: affiliated users)."""
+    return device.in_session and device.affiliated
+
+
 def note_use(traveller: Traveller) -> None:
     """Add up for how long the device was used since this was last done, for whom and on which local day.
 
@@ -62,7 +66,7 @@ def note_use(traveller: Traveller) -> None:
     """
     device, now_ms = traveller.device, traveller.utc_ms()
     from_ms, device.noted_ms = device.noted_ms or now_ms, now_ms
-    email = traveller.facts.user if device.affiliated and device.in_session else ""
+    email = traveller.facts.user if _told_of(device) else ""
     while from_ms < now_ms:
         day_ms = (from_ms + _AHEAD_MS) // _DAY_MS * _DAY_MS
         until_ms = min(now_ms, day_ms + _DAY_MS - _AHEAD_MS)
@@ -94,7 +98,15 @@ def booted_ms(traveller: Traveller) -> int:
 
 
 def _chance(traveller: Traveller) -> condition.Chance:
-    return partial(draw, traveller.plan.seed, traveller.device.row)
+    """What number 0 of a purpose draws is the device's for good; the others are instants, each boot's its own."""
+    seed, row = traveller.plan.seed, traveller.device.row
+    boot = round(traveller.device.booted * traveller.plan.compression)
+    return lambda what, number: draw(seed, row, what, number + boot if number else 0)
+
+
+def _run_s(traveller: Traveller) -> float:
+    """City seconds since the run began."""
+    return max(0.0, traveller.world.clock.now() * traveller.plan.compression)
 
 
 def status_of(traveller: Traveller) -> Status:
@@ -113,7 +125,7 @@ def status_of(traveller: Traveller) -> Status:
         network=_network(traveller, at_s),
         users=_users(traveller),
         disk=_disk(traveller, at_s),
-        battery=_battery(traveller, at_s),
+        battery=_battery(traveller),
         update=_update(traveller, start_ms),
         volume_pct=int(100 * chance("volume", 0)),
         ram_free=int(available * (0.3 + 0.4 * chance("ram free", int(at_s // condition.SAMPLE_EVERY_S)))),
@@ -154,7 +166,7 @@ def _system(traveller: Traveller, total: int) -> System:
 def _network(traveller: Traveller, at_s: float) -> Network | None:
     """Told only while an affiliated user is signed in (GetNetworkStatus)."""
     device, facts = traveller.device, traveller.facts
-    if not device.in_session or not device.affiliated:
+    if not _told_of(device):
         return None
     return condition.network(_chance(traveller), at_s, site=facts.site, wired=facts.wired)
 
@@ -169,7 +181,7 @@ def _disk(traveller: Traveller, at_s: float) -> Disk:
     return condition.disk(
         _chance(traveller),
         at_s,
-        traveller.world.clock.now() * traveller.plan.compression,
+        _run_s(traveller),
         kind=hardware.storage,
         model=hardware.storage_model,
         size_gb=hardware.storage_gb,
@@ -177,12 +189,12 @@ def _disk(traveller: Traveller, at_s: float) -> Disk:
     )
 
 
-def _battery(traveller: Traveller, at_s: float) -> Battery:
+def _battery(traveller: Traveller) -> Battery:
     facts, hardware, chance = traveller.facts, traveller.facts.hardware, _chance(traveller)
     today = date.fromtimestamp(0).toordinal() + traveller.utc_ms() // _DAY_MS
     return condition.battery(
         chance,
-        at_s,
+        _run_s(traveller),
         # whoever has a cable has a dock; of the others most sit at a desk with a charger
         plugged=facts.wired or chance("plugged", 0) < 0.6,
         design_mah=hardware.battery_mah,

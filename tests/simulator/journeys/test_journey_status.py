@@ -17,6 +17,7 @@ from simulator.composition import KNOWN
 from simulator.device import Device, EnrollmentLogin, Plan
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, STEPS, boot, check_update, upload_status
+from simulator.journeys import life as session
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.management import Identity, Trust
 from simulator.protocols.messages import Broken, Request, Response
@@ -98,15 +99,14 @@ class Life:
         return Traveller(self.world, self.device, Start(run_s, 7, "upload_status", "timer"), run_s)
 
     def booted(self, run_s: float) -> None:
-        """As after a boot at that second."""
-        upload_status.note_use(self.at(run_s))
-        self.device.booted = run_s
+        """A boot at that second."""
+        session.boot(self.at(run_s))
 
     def signed_in(self, run_s: float, *, affiliated: bool = True) -> None:
-        """As after a sign-in at that second."""
-        upload_status.note_use(self.at(run_s))
+        """A user of this organisation, or of another, is registered and signed in at that second."""
         self.device.user_identity = Identity("http://u", "user-7", "agent", "platform", "user-token")
         self.device.affiliated = affiliated
+        session.begin(self.at(run_s))
 
 
 def played(journey: Coroutine[Any, Any, None]) -> None:
@@ -132,6 +132,19 @@ def test_use_is_counted_on_the_local_day_and_for_its_user(life: Life) -> None:
     assert set(life.device.used) == {(today, ""), (today, user), (tomorrow, user)}
     assert life.device.used[tomorrow, user] > life.device.used[today, user]
     assert all(0 < ms <= 2 * HOUR * 1000 for ms in life.device.used.values())
+
+
+def test_after_a_reboot_nobody_is_signed_in(life: Life) -> None:
+    """What the user did until then is still the user's; from the reboot on it is nobody's, and no network is told."""
+    life.signed_in(13.25 * HOUR)
+    life.booted(14 * HOUR)
+    upload_status.note_use(life.at(14.75 * HOUR))
+    today, user = MIDNIGHT_UTC * 1000, life.world.plan.facts(7).user
+    assert set(life.device.used) == {(today, ""), (today, user)}
+    assert 0 < life.device.used[today, user] <= 0.75 * HOUR * 1000
+    assert 0 < life.device.used[today, ""] <= HOUR * 1000
+    status = upload_status.status_of(life.at(14.75 * HOUR))
+    assert (status.users, status.network) == ((user,), None)
 
 
 def test_the_user_of_another_organisation_is_not_named(life: Life) -> None:
