@@ -174,6 +174,8 @@ class Backend(Frozen):
     password_cost: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
     """PBKDF2-HMAC-SHA256 iterations for each password."""
     enrollment: Terms = Terms()
+    robot_accounts: bool = False
+    """Whether each device gets an account of its own."""
 
 
 class Objective(Frozen):

@@ -59,8 +59,10 @@ def _read(response: Response) -> dict[str, Any]:
 
 ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
     "publish_policy": _post("publish_policy"),
+    "publish_extension_policy": _post("publish_extension_policy"),
     "queue_command": _post("queue_command"),
     "lock_device": _post("lock_device"),
+    "delete_device": _post("delete_device"),
     "publish_release": _post("publish_release"),
     "set_enrollment": _post("set_enrollment"),
     "rotate_key": _post("rotate_key"),

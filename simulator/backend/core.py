@@ -14,6 +14,7 @@ from simulator.backend.faults import Faults
 from simulator.backend.identity import Identity
 from simulator.backend.idp import IdentityProvider
 from simulator.backend.management import Management
+from simulator.backend.management_calls import refused
 from simulator.backend.operator import Operator
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
@@ -38,6 +39,7 @@ SERVICE_OF = {
     "operator": "operator",
 }
 _PLAIN = (("content-type", "text/plain; charset=utf-8"),)
+_INJECTED = "an injected fault"
 _NOT_FOUND = Response(404, _PLAIN, b"no service has this path\n")
 
 
@@ -85,7 +87,15 @@ class Core:
         self._faults = Faults(lambda: int.from_bytes(chance(7)) / 2**56)
         self.operator_token = base64.urlsafe_b64encode(chance(24)).decode()
         identity = Identity(store, settings, chance, self._outbox)
-        management = Management(store, settings, chance, self._outbox, who_is=identity.who_is)
+        management = Management(
+            store,
+            settings,
+            chance,
+            self._outbox,
+            who_is=identity.who_is,
+            robots=identity.robots if settings.robot_accounts else None,
+            mistake=self._faults.mistake,
+        )
         idp = IdentityProvider(store, settings, chance, self._outbox)
         updates = Updates(store, settings, chance, self._outbox)
         self.verification_key = management.verification_key_der
@@ -125,15 +135,18 @@ class Core:
             Exception: what a service raised, which is a mistake of ours; it is counted, its pushes are forgotten.
         """
         self.requests += 1
-        path = "/" + request.url.split("/", 3)[-1].partition("?")[0]
+        path, _, query = ("/" + request.url.split("/", 3)[-1]).partition("?")
         name = SERVICE_OF.get(path.split("/", 2)[1])
         if name is None:
             return Answer(_NOT_FOUND)
         if name == "operator":
             return Answer(self._ask(name, request, now), pushes=self._collect())
-        effect = self._faults.effect(name, path, now)
+        effect = self._faults.effect(name, path, query, now)
+        if effect.error_detail:
+            return Answer(refused(effect.status, _INJECTED, effect.error_detail), effect.delay_s, effect.drop)
         if effect.status:
-            return Answer(Response(effect.status, _PLAIN, b"an injected fault\n"), effect.delay_s, effect.drop)
+            response = Response(effect.status, _PLAIN, f"{_INJECTED}\n".encode())
+            return Answer(response, effect.delay_s, effect.drop)
         return Answer(self._ask(name, request, now), effect.delay_s, effect.drop, self._collect())
 
     def _ask(self, name: str, request: Request, now: float) -> Response:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from simulator.backend.idp_key import provider_of, service_of
 from simulator.backend.login_pages import message_page, setup_page
+from simulator.backend.robots import Granted, Robots
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
 from simulator.backend.tokens import Tokens
@@ -63,6 +64,9 @@ class Identity:
     Args:
         store, settings, chance: as for every service of the backend.
         outbox: not used; this service pushes nothing.
+
+    Attributes:
+        robots: the accounts of machines.
     """
 
     def __init__(self, store: Store, settings: BackendSettings, chance: Chance, outbox: list[Push]) -> None:
@@ -70,6 +74,7 @@ class Identity:
         self._provider = provider_of(store, settings)
         self._entity_id, self._acs_url = service_of(settings)
         self._tokens = Tokens(store, "identity", chance)
+        self.robots = Robots(self._tokens, chance)
         self._counts: Counter[str] = Counter()
         self._routes: dict[tuple[str, str], Callable[[Asked, float], Response]] = {
             ("GET", SETUP_PATH): lambda asked, now: html(200, setup_page()),
@@ -181,6 +186,8 @@ class Identity:
     def _token(self, asked: Asked, now: float) -> Response:
         """The token endpoint; its errors are RFC 6749's (5.2)."""
         form = asked.form
+        if robot := self.robots.exchange(form, now):
+            return self._robot_tokens(robot, now)
         grant = self._grants.get(form.get("grant_type", ""))
         scopes = form.get("scope", "").split()
         if form.get("client_id") != CLIENT_ID:
@@ -196,6 +203,12 @@ class Identity:
         scope = " ".join(scopes)
         said = {"access_token": self.mint_access(user, scope, now), "id_token": self._id_token(user, now)}
         return json_answer(200, {**said, "expires_in": ACCESS_S, "token_type": "Bearer", "scope": scope, **more})
+
+    def _robot_tokens(self, granted: Granted, now: float) -> Response:
+        said = {"access_token": self.mint_access(granted.robot, granted.scope, now), "expires_in": ACCESS_S}
+        more = {"refresh_token": granted.refresh_token} if granted.refresh_token else {}
+        self._counts["robots"] += 1
+        return json_answer(200, {**said, "token_type": "Bearer", "scope": granted.scope, **more})
 
     def _by_code(self, form: dict[str, str], now: float) -> tuple[str, dict[str, str]] | None:
         """Whose code it is, with the refresh token for it; a code is good once."""

@@ -5,6 +5,7 @@ Nothing is looked up here, and nothing is remembered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -13,6 +14,26 @@ from google.protobuf.message import DecodeError
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import Request, Response
 
+# Every `request` parameter that there is (policy facts 1.3).
+REQUESTS = frozenset(
+    {
+        *("register", "certificate_based_register", "token_based_register", "register_browser"),
+        *("register_policy_agent", "register_profile", "unregister"),
+        *("policy", "policy_validation_report", "remote_commands", "api_authorization", "fm_registration_token_upload"),
+        *("enterprise_check", "enterprise_psm_check", "device_state_retrieval", "device_initial_enrollment_state"),
+        *("status_upload", "chrome_os_user_report", "chrome_desktop_report", "chrome_profile_report"),
+        *("cert_upload", "gcm_id_update", "upload_euicc_info", "browser_public_key_upload", "app_install_report"),
+        *("client_cert_provisioning", "generate_chrome_profile_challenge"),
+        *("device_attribute_update_permission", "device_attribute_update"),
+        *("check_user_account", "check_android_management", "public_saml_user_request", "promotion_eligibility"),
+        *("active_directory_enroll_play_user", "active_directory_play_activity", "active_directory_user_signin"),
+    }
+)
+# What a 410 says besides: what the client is to do with its DM token. Without, it keeps it, marked as worth nothing.
+ERROR_DETAILS: Mapping[str, pb.DeviceManagementErrorDetail.ValueType] = {
+    "delete_token": pb.CBCM_DELETION_POLICY_PREFERENCE_DELETE_TOKEN,
+    "invalidate_token": pb.CBCM_DELETION_POLICY_PREFERENCE_INVALIDATE_TOKEN,
+}
 _TYPE = (("content-type", "application/x-protobuffer"),)
 _LARGEST_BODY = 4 << 20
 
@@ -100,8 +121,9 @@ def answered(message: pb.DeviceManagementResponse) -> Response:
     return Response(200, _TYPE, message.SerializeToString())
 
 
-def refused(refusal: Refusal) -> Response:
-    """The answer to a call that was not."""
-    return Response(
-        refusal.status, _TYPE, pb.DeviceManagementResponse(error_message=refusal.message).SerializeToString()
-    )
+def refused(status: int, message: str, error_detail: str = "") -> Response:
+    """The answer to a call that was not; `error_detail` is one of ERROR_DETAILS, or empty."""
+    said = pb.DeviceManagementResponse(error_message=message)
+    if error_detail:
+        said.error_detail.append(ERROR_DETAILS[error_detail])
+    return Response(status, _TYPE, said.SerializeToString())

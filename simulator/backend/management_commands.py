@@ -8,6 +8,7 @@ from __future__ import annotations
 from simulator.backend.management_calls import good_text
 from simulator.backend.management_clients import Client
 from simulator.backend.management_keys import PolicyKeys
+from simulator.backend.management_mistakes import COMMAND_MISTAKES, CommandMistake
 from simulator.backend.store import Store
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.policy_values import REMOTE_COMMAND
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS management_commands (
 );
 CREATE INDEX IF NOT EXISTS management_commands_client ON management_commands (client, id);
 """
+_RIGHT = CommandMistake()
 
 
 class Commands:
@@ -39,11 +41,11 @@ class Commands:
         store.ensure(SCHEMA)
 
     def queue(self, device_id: str | None, kind: str, payload: str, now_ms: int) -> int:
-        """Queue a command for one device, or for all (None).
+        """Queue a command for one device or browser, or for all devices (None).
 
         Args:
             kind: a name of RemoteCommand.Type. payload: JSON, or empty.
-        Returns: for how many devices.
+        Returns: for how many.
         Raises: ValueError for an unknown kind.
         """
         if kind not in pb.RemoteCommand.Type.keys():  # noqa: SIM118 - not a dict
@@ -51,7 +53,8 @@ class Commands:
             raise ValueError(f"command {kind!r}: expected one of {known}")
         cursor = self._store.execute(
             "INSERT INTO management_commands (client, type, payload, queued_ms)"
-            " SELECT id, ?, ?, ? FROM management_clients WHERE kind = 'device' AND (? IS NULL OR device_id = ?)",
+            " SELECT id, ?, ?, ? FROM management_clients"
+            " WHERE CASE WHEN ? IS NULL THEN kind = 'device' ELSE device_id = ? AND kind != 'user' END",
             *(pb.RemoteCommand.Type.Value(kind), payload, now_ms, device_id, device_id),
         )
         return cursor.rowcount
@@ -63,13 +66,20 @@ class Commands:
             *(result.result, result.timestamp, good_text(result.payload), result.command_id, client.id),
         )
 
-    def waiting(self, client: Client, acknowledged: int, signature_type: int, now_ms: int) -> list[pb.SignedData]:
-        """What a client has neither acknowledged nor ended. Each carries its age, so it is signed each time."""
+    def waiting(
+        self, client: Client, acknowledged: int, signature_type: int, now_ms: int, mistake: str = ""
+    ) -> pb.DeviceRemoteCommandResponse:
+        """What a client has neither acknowledged nor ended. Each carries its age, so it is signed each time.
+
+        Args:
+            mistake: one of COMMAND_MISTAKES to make in each, or empty.
+        """
         rows = self._store.all(
             "SELECT * FROM management_commands WHERE client = ? AND id > ? AND result IS NULL ORDER BY id",
             *(client.id, acknowledged),
         )
-        signed = []
+        made = COMMAND_MISTAKES[mistake] if mistake else _RIGHT
+        answer = pb.DeviceRemoteCommandResponse()
         for row in rows:
             command = pb.RemoteCommand(
                 type=row["type"],
@@ -78,6 +88,10 @@ class Commands:
                 payload=row["payload"],
                 target_device_id=client.device_id,
             )
+            made.command(command)
+            if made.unsigned:
+                answer.commands.append(command)
+                continue
             data = pb.PolicyData(
                 policy_type=REMOTE_COMMAND,
                 timestamp=now_ms,
@@ -87,8 +101,9 @@ class Commands:
                 username=client.username,
                 device_id=client.device_id,
             ).SerializeToString()
-            signed.append(pb.SignedData(data=data, signature=self._keys.signer.sign(data, signature_type)))
-        return signed
+            signed = answer.secure_commands.add(data=data, signature=self._keys.signer.sign(data, signature_type))
+            made.signed(signed)
+        return answer
 
     def are_waiting(self, client: Client) -> bool:
         """Whether a client has commands that it neither acknowledged nor ended."""

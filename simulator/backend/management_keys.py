@@ -1,10 +1,13 @@
 """The keys of the management service: the policy keys, numbered from 1, and the verification key that vouches for them.
 
-Made once and kept; what a key signs is not known here.
+Made once, or imported, and kept; what a key signs is not known here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from simulator.backend.imported_keys import ImportedKey, WrongKeys
 from simulator.backend.store import Store
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.policy import PolicySigner
@@ -30,14 +33,17 @@ class PolicyKeys:
 
     Args:
         store: where they are kept. domain: for which a policy key is vouched.
+        imported: the policy keys to put to use, in this order; empty: made here.
+    Raises:
+        WrongKeys: a key that is in use already is not the one imported.
 
     Attributes:
         verification_key: public half of the key that vouches, DER.
         version: of the policy key in use. signer: that key.
     """
 
-    def __init__(self, store: Store, domain: str) -> None:
-        self._store, self._domain = store, domain
+    def __init__(self, store: Store, domain: str, imported: Sequence[ImportedKey] = ()) -> None:
+        self._store, self._domain, self._imported = store, domain, imported
         store.ensure(SCHEMA)
         root = store.one("SELECT private_der FROM management_keys WHERE version = 0")
         if root is None:
@@ -51,29 +57,42 @@ class PolicyKeys:
         self.version: int = newest["version"] if newest else 0
         if self.version == 0:
             self.rotate()
-        else:
-            self.signer = self._signer(self.version)
+            return
+        for row in store.all("SELECT version, private_der FROM management_keys WHERE version > 0") if imported else ():
+            if row["version"] > len(imported) or imported[row["version"] - 1].private_der != row["private_der"]:
+                raise WrongKeys(f"the database has another key {row['version']} in use; expected a new one")
+        self.signer = self._signer(self.version)
 
     def rotate(self) -> int:
-        """Put a new policy key to use. Returns: its version."""
-        private = PolicySigner.generate()
-        signer = PolicySigner(private)
+        """Put a new policy key to use. Returns: its version. Raises: ValueError: none is left of those imported."""
         version = self.version + 1
-        vouched = self._root.vouch(signer.public_der, self._domain, version).SerializeToString()
-        self._store.execute("INSERT INTO management_keys VALUES (?, ?, ?)", version, private, vouched)
+        if self._imported and version > len(self._imported):
+            raise ValueError(f"policy key {self.version} is the last of those imported")
+        key = self._imported[version - 1] if self._imported else None
+        private = key.private_der if key else PolicySigner.generate()
+        signer = PolicySigner(private)
+        vouched = self._root.vouch(signer.public_der, self._domain, version)
+        if key:
+            # Clients try our own root's word first, and then this one (Chromium cloud_policy_validator.cc): both kinds
+            # of client accept the key, those that hold our root and those that hold another.
+            vouched.new_public_key_verification_signature_deprecated = key.signature
+        self._store.execute(
+            "INSERT INTO management_keys VALUES (?, ?, ?)", version, private, vouched.SerializeToString()
+        )
         self.version, self.signer = version, signer
         return version
 
-    def news(self, known: int, signature_type: int) -> pb.PolicyFetchResponse | None:
+    def news(self, known: int, signature_type: int, *, again: bool = False) -> pb.PolicyFetchResponse | None:
         """What a client must be told of the key in use: nothing when it knows it, else the key, vouched for, and signed
         by the key that the client knows.
 
         Args:
             known: version of the key that the client has, 0 for none.
             signature_type: SHA1_RSA or SHA256_RSA.
+            again: tell it also what it knows.
         Returns: a PolicyFetchResponse without a policy; None for a version that never was.
         """
-        if known == self.version:
+        if known == self.version and not again:
             return pb.PolicyFetchResponse()
         if known and not self._store.one("SELECT 1 FROM management_keys WHERE version = ?", known):
             return None

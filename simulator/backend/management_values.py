@@ -1,4 +1,4 @@
-"""The values of the two kinds of policy: what they are before anybody published, and how a publish changes them.
+"""The values of the kinds of policy: what they are before anybody published, and how a publish changes them.
 
 Messages and plain values only; nothing is stored or signed here.
 """
@@ -15,7 +15,11 @@ from google.protobuf.message import Message
 from simulator.protocols import management_pb2 as pb
 
 # Kind of policy -> the message its payload is, and what it says at first.
-MESSAGES: Mapping[str, type[Message]] = {"device": pb.ChromeDeviceSettingsProto, "user": pb.CloudPolicySettings}
+MESSAGES: Mapping[str, type[Message]] = {
+    "device": pb.ChromeDeviceSettingsProto,
+    "user": pb.CloudPolicySettings,
+    "account": pb.CloudPolicySettings,
+}
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "device": {
         "device_policy_refresh_rate": 10_800_000,
@@ -37,6 +41,11 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "BookmarkBarEnabled": True,
         "SAMLOfflineSigninTimeLimit": 86_400,
     },
+    # Of whoever uses an account that belongs to a device, at a counter or a meeting room.
+    "account": {
+        "HomepageLocation": "https://www.city.example/",
+        "ShowHomeButton": True,
+    },
 }
 
 
@@ -44,7 +53,7 @@ def payload_of(kind: str, changes: Mapping[str, Any], before: bytes = b"") -> by
     """The payload after some named policies were set; those not named stay as they were.
 
     Args:
-        kind: "device" or "user".
+        kind: "device", "user" or "account".
         changes: name -> value. A message takes a mapping, or straight away the one value it is about; a repeated field
             takes a list, an enum its value's name; None unsets.
         before: the payload so far.
@@ -75,8 +84,8 @@ def _set(message: Message, field: Any, value: object, where: str) -> None:
         message.ClearField(field.name)
     if value is None:
         return
-    if field.message_type is not None and not field.is_repeated:
-        _set_inner(getattr(message, field.name), field.message_type.fields_by_name, value, where)
+    if field.message_type is not None:
+        _set_messages(message, field, value, where)
         return
     try:
         if not field.is_repeated:
@@ -87,6 +96,17 @@ def _set(message: Message, field: Any, value: object, where: str) -> None:
             raise TypeError("expected a list")
     except (TypeError, ValueError) as fault:
         raise ValueError(f"policy {where}: {fault}") from None
+
+
+def _set_messages(message: Message, field: Any, value: object, where: str) -> None:
+    fields, inner = field.message_type.fields_by_name, getattr(message, field.name)
+    if not field.is_repeated:
+        _set_inner(inner, fields, value, where)
+        return
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"policy {where}: expected a list")
+    for number, entry in enumerate(value):
+        _set_inner(inner.add(), fields, entry, f"{where}[{number}]")
 
 
 def _set_inner(inner: Message, fields: Mapping[str, Any], value: object, where: str) -> None:

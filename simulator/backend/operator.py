@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from simulator.backend.faults import FAULT_KEYS, Faults, read_fault
+from simulator.backend.faults import FAULT_KEYS, Faults, Services, read_fault
 from simulator.backend.identity import Identity
 from simulator.backend.management import Management
+from simulator.backend.management_calls import ERROR_DETAILS, REQUESTS
+from simulator.backend.management_mistakes import MISTAKES
+from simulator.backend.management_policies import TYPES
 from simulator.backend.management_terms import CHANGEABLE
 from simulator.backend.updates import Updates
 from simulator.protocols.identity import MANAGEMENT_SCOPES
@@ -28,7 +31,13 @@ _JSON = (("content-type", "application/json"),)
 ENROLLER = "enroller"
 # Whoever enrolls a device signs in for it; a fleet is given one token, which outlasts any run.
 ENROLLER_S = 30 * 86_400
-FAULTY = frozenset({"management", "identity", "idp", "updates"})
+FAULTY = Services(
+    names=frozenset({"management", "identity", "idp", "updates"}),
+    requests=REQUESTS,
+    policy_types=frozenset().union(*TYPES.values()),
+    mistakes={kind: frozenset(names) for kind, names in MISTAKES.items()},
+    error_details=frozenset(ERROR_DETAILS),
+)
 
 
 class Operator:
@@ -64,8 +73,13 @@ class Operator:
         self.acts: dict[tuple[str, str], tuple[Act, frozenset[str]]] = {
             ("GET", "state"): (self._state, frozenset()),
             ("POST", "publish_policy"): (self._publish_policy, frozenset({"policy", "value"})),
+            ("POST", "publish_extension_policy"): (
+                self._publish_extension_policy,
+                frozenset({"policy", "extension_id", "value"}),
+            ),
             ("POST", "queue_command"): (self._queue_command, frozenset({"device_id", "type", "command"})),
             ("POST", "lock_device"): (self._lock_device, frozenset({"device_id", "message"})),
+            ("POST", "delete_device"): (self._delete_device, frozenset({"device_id", "error_detail"})),
             ("POST", "publish_release"): (self._publish_release, frozenset({"version", "size", "share"})),
             ("POST", "rotate_key"): (self._rotate_key, frozenset()),
             ("POST", "enrollment_token"): (self._enrollment_token, frozenset()),
@@ -103,9 +117,21 @@ class Operator:
         return {**{name: dict(count()) for name, count in self._counts.items()}, "faults": faults}
 
     def _publish_policy(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
-        """{"policy": "device" | "user", "value": {name: value, ...}, "payload": what its pushes carry}."""
+        """{"policy": "device" | "user" | "account", "value": {name: value, ...}, "payload": what its pushes carry}."""
         published_ms = self._management.publish(
             _take(body, "policy", str), _take(body, "value", dict), now, payload=_take(body, "payload", str, "")
+        )
+        return {"published_ms": published_ms, "told": len(self._outbox)}
+
+    def _publish_extension_policy(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"policy": "user" | "signin" | "browser": whose, "extension_id": "...", "value": its JSON, null for none}."""
+        value = None if body.get("value", _MISSING) is None else _take(body, "value", dict)
+        published_ms = self._management.publish_extension(
+            _take(body, "policy", str),
+            _take(body, "extension_id", str),
+            value,
+            now,
+            payload=_take(body, "payload", str, ""),
         )
         return {"published_ms": published_ms, "told": len(self._outbox)}
 
@@ -120,6 +146,10 @@ class Operator:
         """{"device_id": one device's; all else, "message": for whoever holds it; unlocked without one}."""
         message = _take(body, "message", str) if "message" in body else None
         return {"changed": self._management.disable(_device(body), message, now), "told": len(self._outbox)}
+
+    def _delete_device(self, body: dict[str, Any], _now: float) -> Mapping[str, Any]:
+        """{"device_id": one device's or browser's; all devices else, "error_detail": what its 410 says besides}."""
+        return {"deleted": self._management.delete(_device(body), _take(body, "error_detail", str, ""))}
 
     def _publish_release(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
         """{"version": "...", "size": of its payload, "share": of the devices, 0 to 1; else the settings'}."""

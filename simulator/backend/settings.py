@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from simulator.backend.imported_keys import ImportedKey
+
 # n random bytes: os.urandom in the shell, a seeded source in a rehearsal.
 Chance = Callable[[int], bytes]
 
@@ -24,6 +26,8 @@ class BackendSettings:
         password_secret: what the users' passwords are derived from; the fleet is told the same.
         domain: the enrolment domain; users are name@domain.
         password_cost: iterations of PBKDF2-HMAC-SHA256 per login (2,500 cost about 1 ms).
+        policy_keys: those to sign with, in their order; empty: made here, and vouched for by a key that is made here.
+        robot_accounts: whether devices and browsers get robot accounts; without one a client does without.
         update_share: share of the devices that are offered the newest release, 0 to 1.
         licenses: for how many devices; negative: any number. packaged_licenses: whether machines bring their own.
         serial_prefix: of the city's machines. approval: whether a machine's first enrollment waits for somebody.
@@ -40,6 +44,8 @@ class BackendSettings:
     password_secret: bytes
     domain: str = "city.example"
     password_cost: int = 2500
+    robot_accounts: bool = False
+    policy_keys: tuple[ImportedKey, ...] = ()
     update_share: float = 0.1
     licenses: int = -1
     packaged_licenses: bool = False
@@ -50,7 +56,7 @@ class BackendSettings:
     payload_dir: str = ""
 
 
-# How a setting is said in JSON, by the type that it has here.
+# How a setting is said in JSON, by the type that it has here; one of another type is not said but handed in.
 _SAID: dict[str, tuple[type | tuple[type, ...], Callable[[Any], object]]] = {
     "str": (str, str),
     "bytes": (str, lambda said: b64decode(said, validate=True)),
@@ -65,7 +71,7 @@ def read_settings(value: Mapping[str, object]) -> BackendSettings:
 
     Raises: ValueError, one line: which setting is missing, unknown or of another type.
     """
-    known = {field.name: field for field in fields(BackendSettings)}
+    known = {field.name: field for field in fields(BackendSettings) if field.type in _SAID}
     unknown = sorted(set(value) - set(known))
     if unknown:
         raise ValueError(f"no setting is called {', '.join(unknown)}; there are {', '.join(known)}")

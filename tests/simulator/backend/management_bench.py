@@ -8,7 +8,9 @@ from hashlib import sha256
 from urllib.parse import urlencode
 
 from simulator.backend import management_keys
+from simulator.backend.faults import Faults
 from simulator.backend.management import Management
+from simulator.backend.robots import Robots
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
 from simulator.protocols import management_pb2 as pb
@@ -47,15 +49,20 @@ def keyed_store(path: str = ":memory:") -> Store:
 class Bench:
     """The service, what it wants pushed, and how to ask it. Any text with an @ is that user's access token."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(
+        self, store: Store | None = None, *, settings: BackendSettings | None = None, robots: Robots | None = None
+    ) -> None:
+        self.faults = Faults(lambda: 0.5)
         self.outbox: list[Push] = []
         numbers = itertools.count()
         self.service = Management(
             store or keyed_store(),
-            SETTINGS,
+            settings or SETTINGS,
             lambda size: sha256(str(next(numbers)).encode()).digest()[:size],
             self.outbox,
             who_is=lambda token, _now: token if "@" in token else None,
+            robots=robots,
+            mistake=self.faults.mistake,
         )
 
     def send(

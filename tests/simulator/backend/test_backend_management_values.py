@@ -43,6 +43,16 @@ from simulator.backend.management_values import DEFAULTS, MESSAGES, payload_of
             },
             "8a01 08 1202 312e 2801 5003",
         ),
+        # Field 21 device_local_accounts {1: {2: "a", 3: KIOSK_APP = 1}, 1: {2: "b"}}: 21 << 3 | 2 = 170 = aa 01
+        (
+            "device",
+            {
+                "device_local_accounts": {
+                    "account": [{"account_id": "a", "type": "ACCOUNT_TYPE_KIOSK_APP"}, {"account_id": "b"}]
+                }
+            },
+            "aa01 0c 0a05 120161 1801 0a03 120162",
+        ),
         # Field 1290 DeviceRestrictionSchedule {2: value}: 1290 << 3 | 2 = 10322 = d2 50
         ("device", {"DeviceRestrictionSchedule": "[]"}, "d250 04 1202 5b5d"),
     ],
@@ -71,7 +81,7 @@ def test_unknown_fields_of_a_payload_are_kept() -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "line"),
     [
-        ("users", {}, "policy 'users': expected one of device, user"),
+        ("users", {}, "policy 'users': expected one of device, user, account"),
         ("user", {"HomePageLocation": "x"}, "no policy HomePageLocation; did you mean 'HomepageLocation'?"),
         (
             "device",
@@ -84,6 +94,16 @@ def test_unknown_fields_of_a_payload_are_kept() -> None:
         ("user", {"HomepageLocation": "\ud800"}, "policy HomepageLocation: "),
         ("user", {"BrowserSignin": 2**64}, "policy BrowserSignin: "),
         ("user", {"URLBlocklist": "a"}, "policy URLBlocklist: expected a list"),
+        (
+            "device",
+            {"device_local_accounts": {"account": {"account_id": "a"}}},
+            "policy device_local_accounts.account: expected a list",
+        ),
+        (
+            "device",
+            {"device_local_accounts": {"account": [{}, {"type": "KIOSK"}]}},
+            "policy device_local_accounts.account[1].type: 'KIOSK': expected one of ACCOUNT_TYPE_PUBLIC_SESSION",
+        ),
         ("user", {"ShowHomeButton": {"policy_options": 3}}, "policy ShowHomeButton.policy_options: expected an object"),
         (
             "device",

@@ -133,6 +133,28 @@ def test_an_unknown_call_is_told_the_known_ones(core: Core, method: str, act: st
             "publish_policy: no 'shares' is taken; expected",
         ),
         ("queue_command", {"type": "NO_SUCH_COMMAND"}, "queue_command: "),
+        ("delete_device", {"error_detail": "1"}, "delete_device: error_detail is '1'; expected one of delete_token"),
+        ("delete_device", {"device_id": 7}, "delete_device: device_id is 7; expected str"),
+        (
+            "publish_extension_policy",
+            {"policy": "user", "extension_id": "a" * 32},
+            "publish_extension_policy: value is missing; expected dict",
+        ),
+        (
+            "publish_extension_policy",
+            {"policy": "user", "extension_id": "x", "value": {}},
+            "publish_extension_policy: extension_id is 'x'; expected 32 letters from a to p",
+        ),
+        (
+            "publish_policy",
+            {"policy": "device", "value": {"device_local_accounts": {"account": [{"account": "a"}]}}},
+            "publish_policy: no policy device_local_accounts.account[0].account; did you mean 'account_id'?",
+        ),
+        (
+            "inject_fault",
+            {"where": "management", "kind": "wrong_policy", "mistake": "bad_signatur"},
+            "inject_fault: mistake is 'bad_signatur'; expected one of bad_key_signature, bad_new_key_signature",
+        ),
         ("lock_device", {"device": "a"}, "lock_device: no 'device' is taken; expected device_id, message"),
         ("rotate_key", {"key": 1}, "rotate_key: no 'key' is taken; expected nothing"),
         ("queue_command", {"device_id": 7}, "queue_command: device_id is 7; expected str"),
