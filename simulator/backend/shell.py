@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request as Page
 from starlette.responses import Response as PageResponse
 from starlette.routing import Route
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from simulator.backend.core import Answer
 from simulator.protocols.messages import Push, Request, Response
@@ -37,6 +37,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Handle = Callable[[Request, float], Answer]
 
 BODY_BYTES = 4 * 2**20
+# The policy of an extension may have 5 MiB, and JSON may escape what it says.
+OPERATOR_BODY_BYTES = 16 * 2**20
 CHUNK_BYTES = 256 * 2**10
 # Longer than any client of ours keeps an idle connection, so that a client closes it and never meets a closed one.
 KEEP_ALIVE_S = 120
@@ -45,6 +47,8 @@ HANDFUL = 10
 HANDFUL_S = 0.01
 GRACE_S = 5
 BACKLOG = 4096
+# uvicorn has no status line beyond 599; the management protocol's own codes are 902 to 907 (policy facts 1.4).
+STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(902, 908)})
 _HOST = re.compile(r"[A-Za-z0-9._\-:\[\]]+")
 _PLAIN = (("content-type", "text/plain; charset=utf-8"),)
 _BAD_HOST = Response(400, _PLAIN, b"bad Host header\n")
@@ -71,7 +75,7 @@ class Shell:
         if scope["path"].startswith("/operator"):
             await self._pages(scope, receive, send)
             return
-        body = b"" if scope["method"] in ("GET", "HEAD") else await _body(receive)
+        body = b"" if scope["method"] in ("GET", "HEAD") else await _body(receive, BODY_BYTES)
         if body is None:
             await _send(send, _TOO_LARGE)  # uvicorn passes over what is sent to a client that went away
             return
@@ -107,7 +111,7 @@ class Shell:
         """The operator API: for callers on this machine only."""
         if page.client is None or not ip_address(page.client.host).is_loopback:
             return PageResponse("the operator API is for loopback only\n", 403)
-        body = await _body(page.receive)
+        body = await _body(page.receive, OPERATOR_BODY_BYTES)
         if body is None:
             return PageResponse("too large\n", 413)
         answer = self._answer(page.scope, body)
@@ -116,8 +120,8 @@ class Shell:
         return PageResponse(answer.response.body, answer.response.status, dict(answer.response.headers))
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body of a request; None when it is larger than BODY_BYTES or its client went away."""
+async def _body(receive: Receive, most_bytes: int) -> bytes | None:
+    """The whole body of a request; None when it is larger than that or its client went away."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -126,7 +130,7 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         parts.append(message["body"])
         size += len(parts[-1])
-        if size > BODY_BYTES:
+        if size > most_bytes:
             return None
         if not message["more_body"]:
             return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -25,8 +25,9 @@ import pytest
 
 from simulator.backend.shell import Mailbag, Shell
 from simulator.protocols import management
-from simulator.protocols.messages import Exchange, Push, PushLogin, Response
+from simulator.protocols.messages import Exchange, Push, PushLogin, Request, Response
 from simulator.wire.guard import Guard
+from simulator.wire.http import HttpPool
 from simulator.wire.mqtt import PushLines
 
 T = TypeVar("T")
@@ -190,6 +191,37 @@ def test_injected_errors_and_drops_reach_the_wire(backend: Process) -> None:
             assert connection.recv(1) == b""
     assert backend.operate("clear_faults") == {"cleared": 2}
     assert backend.ask("GET", url)[0] == 200
+
+
+@pytest.mark.parametrize("status", range(902, 908))
+def test_codes_that_only_the_management_protocol_has_reach_the_wire(backend: Process, status: int) -> None:
+    """902 to 907 (policy facts 1.4): for the request that is named, to another client's parser and to our own wire."""
+    backend.operate("inject_fault", where="management", kind="error", status=status, request="policy")
+    url = f"{backend.ready['management']}/devicemanagement/data/api?deviceid=d&devicetype=2&apptype=Chrome&request="
+    with connect(url) as connection:
+        connection.sendall(f"POST {url}policy HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+        assert read_answer(connection).startswith(f"HTTP/1.1 {status} \r\n".encode())
+
+    async def ask(kind: str) -> int:
+        pool = HttpPool(guard=Guard())
+        try:
+            return (await pool.device().send(Request("POST", url + kind), timeout_s=20)).status
+        finally:
+            await pool.close()
+
+    assert asyncio.run(ask("policy")) == status
+    assert asyncio.run(ask("unregister")) == 401
+    backend.operate("clear_faults")
+
+
+def test_an_operator_may_send_what_a_client_may_not(backend: Process) -> None:
+    """The policy of an extension that has 5 MiB is published over the wire; a client's body of that size is 413."""
+    value = {"C": {"Value": "x" * (5 * 2**20 - 18)}}
+    told = backend.operate("publish_extension_policy", policy="user", extension_id="a" * 32, value=value)
+    assert told["published_ms"] > 0
+    url = f"{backend.ready['management']}/devicemanagement/data/api"
+    assert backend.ask("POST", url, b"x" * (5 * 2**20))[0] == 413
+    backend.operate("publish_extension_policy", policy="user", extension_id="a" * 32, value=None)
 
 
 def test_a_delayed_answer_holds_nobody_else_and_survives_sigterm(tmp_path: Path, push_url: str) -> None:
