@@ -73,8 +73,13 @@ def _report(options: argparse.Namespace) -> int:
 
 def _backend(options: argparse.Namespace) -> int:
     from simulator.serve import serve
+    from simulator.standins import Place
 
-    return serve(What(options.scenario), data=options.data, broker=options.broker)
+    place = Place(options.host, options.port)
+    keys = options.policy_keys
+    return serve(
+        What(options.scenario), options.domain, data=options.data, broker=options.broker, place=place, policy_keys=keys
+    )
 
 
 _COMMANDS = {
@@ -140,6 +145,25 @@ def _parser() -> argparse.ArgumentParser:
         "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
     )
     backend.add_argument("--data", type=Path, default=None, metavar="DIR", help="keep its database here")
+    backend.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="listen on this address (default %(default)s)"
+    )
+    backend.add_argument(
+        "--port",
+        type=_first_port,
+        default=0,
+        metavar="N",
+        help="management on N, then identity, idp, updates, operator and push on the five after it (default free ones)",
+    )
+    backend.add_argument("--domain", default=None, metavar="NAME", help="enrol into this domain, not the scenario's")
+    backend.add_argument(
+        "--policy-keys",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="sign policies with these keys, by version from 1, rotating to the next; JSON: "
+        '{"keys": {"1": {"private_key_pkcs8": BASE64, "verification_signatures": {DOMAIN: BASE64}}}}',
+    )
     return parser
 
 
@@ -157,6 +181,13 @@ def _scenario_options() -> argparse.ArgumentParser:
     )
     what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
     return what
+
+
+def _first_port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65_530:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 to 65530")
+    return value
 
 
 def _positive(text: str) -> int:

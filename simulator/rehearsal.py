@@ -290,6 +290,7 @@ def _backend_settings(settings: StandInSettings) -> BackendSettings:
         password_secret=settings.password_secret,
         domain=settings.domain,
         password_cost=settings.password_cost,
+        robot_accounts=settings.robot_accounts,
         update_share=settings.update_share,
         **settings.terms,
     )

@@ -4,22 +4,58 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from scenarios.targets import SERVICES
+from simulator.backend.imported_keys import WrongKeys, read_policy_keys
+from simulator.children import ChildFailed
 from simulator.composition import What, compose
-from simulator.standins import STAND_IN, StandIns, StandInSettings
+from simulator.errors import UserError
+from simulator.standins import STAND_IN, Place, StandIns, StandInSettings
 
 
-def serve(what: What, *, data: Path | None, broker: str) -> int:
-    """Serve until SIGINT or SIGTERM. Prints one line a service. Returns: 0."""
-    wanted = dict.fromkeys(SERVICES, STAND_IN)
+def serve(
+    what: What, domain: str | None, *, data: Path | None, broker: str, place: Place, policy_keys: Path | None
+) -> int:
+    """Serve until SIGINT or SIGTERM. Prints one line a service.
+
+    Args:
+        domain: to enrol into, when it is not the scenario's.
+        data, broker, place, policy_keys: see StandIns.
+    Returns: 0.
+    Raises: UserError: the policy keys are none, or a stand-in does not start as it was told to.
+    """
+    settings = StandInSettings.of(compose(what).scenario, data)
+    if domain is not None:
+        settings = replace(settings, domain=domain)
+    if policy_keys is not None:
+        _check_keys(policy_keys, settings.domain)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    with StandIns(StandInSettings.of(compose(what).scenario), wanted=wanted, broker=broker, data=data) as stand_ins:
+    wanted = dict.fromkeys(SERVICES, STAND_IN)
+    stand_ins = StandIns(settings, wanted=wanted, broker=broker, data=data, place=place, policy_keys=policy_keys)
+    with ExitStack() as running:
+        try:
+            running.enter_context(stand_ins)
+        except ChildFailed as failed:
+            raise UserError(str(failed)) from None
         for service, url in stand_ins.urls.items():
             print(f"{service:<12} {url}", flush=True)
         print(f"{'token':<12} {stand_ins.operator_token}   (Authorization: Bearer, for the operator API)", flush=True)
         over.wait()
     return 0
+
+
+def _check_keys(file: Path, domain: str) -> None:
+    """Look at the keys before anything starts. Raises: UserError."""
+    try:
+        read_policy_keys(file.read_text("utf-8"), domain)
+    except UnicodeDecodeError:
+        raise UserError(f"--policy-keys {file}: not UTF-8 text; expected JSON") from None
+    except OSError as fault:
+        raise UserError(f"--policy-keys {file}: cannot be read: {fault.strerror}") from None
+    except WrongKeys as fault:
+        raise UserError(f"--policy-keys {file}: {fault}") from None

@@ -27,6 +27,20 @@ BROKERS: Mapping[str, str] = {"embedded": "simulator.backend.broker", "mosquitto
 STAND_IN = "stand-in"
 OPERATOR_TIMEOUT_S = 60.0
 SECRET_SIZE = 32
+# The ports of the stand-ins follow each other in this order where the first is given.
+PORTS = ("management", "identity", "idp", "updates", "operator", "push")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the stand-ins listen, each on a port of its own: the first of PORTS on `first_port`; 0: free ones."""
+
+    host: str = "127.0.0.1"
+    first_port: int = 0
+
+    def port(self, service: str) -> int:
+        """Of one service, 0 for a free one."""
+        return self.first_port and self.first_port + PORTS.index(service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class StandInSettings:
     domain: str
     password_secret: bytes
     password_cost: int
+    robot_accounts: bool
     update_share: float
     release: str
     payload_bytes: int
@@ -59,6 +74,7 @@ class StandInSettings:
             domain=scenario.organisation.domain,
             password_secret=secrets.token_bytes(SECRET_SIZE) if data is None else _kept_secret(data),
             password_cost=scenario.backend.password_cost,
+            robot_accounts=scenario.backend.robot_accounts,
             update_share=scenario.updates.offered_share,
             release=f"{newest + 100}.1.0",
             payload_bytes=scenario.updates.payload_bytes,
@@ -94,6 +110,7 @@ class StandIns:
         broker: a row of BROKERS.
         push_url: the push service that the backend publishes to when it is not ours.
         data: where the backend keeps its database; a folder that is removed afterwards when None.
+        place: where they listen. policy_keys: file of the keys that the backend signs policies with; None: its own.
     Raises:
         UserError: the broker asked for is not installed.
         ChildFailed: one did not start.
@@ -107,7 +124,10 @@ class StandIns:
         broker: str = "embedded",
         push_url: str = "",
         data: Path | None = None,
+        place: Place = Place(),
+        policy_keys: Path | None = None,
     ) -> None:
+        self._place, self._policy_keys = place, policy_keys
         self._settings = settings
         self._wanted = wanted
         self._broker = broker
@@ -159,7 +179,8 @@ class StandIns:
 
     def _start_broker(self) -> str:
         try:
-            child = Child(f"{self._broker} broker", [BROKERS[self._broker], "--port", "0"])
+            where = ["--host", self._place.host, "--port", str(self._place.port("push"))]
+            child = Child(f"{self._broker} broker", [BROKERS[self._broker], *where])
         except ChildFailed as failed:
             if self._broker == "embedded":
                 raise
@@ -175,10 +196,16 @@ class StandIns:
             "domain": self._settings.domain,
             "password_secret": base64.b64encode(self._settings.password_secret).decode(),
             "password_cost": self._settings.password_cost,
+            "robot_accounts": self._settings.robot_accounts,
             "update_share": self._settings.update_share,
             **self._settings.terms,
         }
         argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
+        argv += ["--host", self._place.host]
+        for service in PORTS[:-1]:
+            argv += [f"--port-{service}", str(self._place.port(service))]
+        if self._policy_keys is not None:
+            argv += ["--policy-keys", str(self._policy_keys)]
         # The engines are the instrument, the backend is what they are held against: where they share cores, it waits.
         # The broker does little, and would hand its pushes on in bursts.
         child = Child("backend", ["simulator.backend", *argv], first=first, hear=self._heard, yields=True)

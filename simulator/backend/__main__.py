@@ -22,12 +22,14 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from simulator.backend.core import Core
+from simulator.backend.imported_keys import WrongKeys, read_policy_keys
 from simulator.backend.settings import BackendSettings, read_settings
 from simulator.backend.shell import Mailbag, Server, Shell, bind, url_of
 from simulator.backend.store import Store
@@ -53,7 +55,7 @@ def main() -> int:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         with closing(store), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            core = Core(store, settings, os.urandom)
+            core = _core(store, settings)
             runner.run(_serve(core, settings.push_url, sockets, with_health=arguments.health))
     except Misuse as fault:
         print(f"backend: {fault}", file=sys.stderr)
@@ -67,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     for name in SERVICES:
         parser.add_argument(f"--port-{name}", type=int, default=0, help="default: a free one")
+    parser.add_argument("--policy-keys", type=Path, help="JSON of keys to sign policies with (default: made here)")
     parser.add_argument("--push-url", required=True, help="the MQTT broker, mqtt://host:port")
     parser.add_argument(
         "--settings",
@@ -105,9 +108,23 @@ def _settings(
     own = {f"{name}_url": url_of(listener) for name, listener in sockets.items() if name != "operator"}
     try:
         payload_dir = str(arguments.data / "payloads")
-        return read_settings({**own, "push_url": arguments.push_url, "payload_dir": payload_dir, **told})
+        settings = read_settings({**own, "push_url": arguments.push_url, "payload_dir": payload_dir, **told})
     except ValueError as fault:
         raise Misuse(f"--settings: {fault}") from None
+    if arguments.policy_keys is None:
+        return settings
+    try:
+        keys = read_policy_keys(arguments.policy_keys.read_text("utf-8"), settings.domain)
+    except (OSError, ValueError) as fault:
+        raise Misuse(f"--policy-keys {arguments.policy_keys}: {fault}") from None
+    return replace(settings, policy_keys=keys)
+
+
+def _core(store: Store, settings: BackendSettings) -> Core:
+    try:
+        return Core(store, settings, os.urandom)
+    except WrongKeys as fault:
+        raise Misuse(f"--policy-keys: {fault}") from None
 
 
 def _store(data: Path) -> Store:

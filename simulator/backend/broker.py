@@ -228,15 +228,20 @@ def when_told(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def serve(port: int) -> None:
-    """Serve until told to end. Raises: OSError when the port cannot be had."""
+def url_of(host: str, port: int) -> str:
+    """The URL of a broker."""
+    return f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
+
+
+async def serve(host: str, port: int) -> None:
+    """Serve until told to end. Raises: OSError when the address cannot be had."""
     loop = asyncio.get_running_loop()
     broker = Broker()
-    server = await loop.create_server(lambda: Peer(broker, loop), HOST, port, backlog=4096)
+    server = await loop.create_server(lambda: Peer(broker, loop), host, port, backlog=4096)
     end = asyncio.Event()
     when_told(loop, end)
     bound = server.sockets[0].getsockname()[1]
-    print(json.dumps({"url": f"mqtt://{HOST}:{bound}"}), flush=True)
+    print(json.dumps({"url": url_of(host, bound)}), flush=True)
     while not end.is_set():
         try:
             await asyncio.wait_for(end.wait(), 1.0)
@@ -250,14 +255,15 @@ async def serve(port: int) -> None:
 def main() -> None:
     """The command line of the broker process."""
     parser = argparse.ArgumentParser(prog="simulator.backend.broker", description="An MQTT 3.1.1 broker in memory.")
+    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     args = parser.parse_args()
     allow_descriptors()
     try:
-        uvloop.run(serve(args.port))
+        uvloop.run(serve(args.host, args.port))
     except OSError as error:
         sys.exit(
-            f"broker: cannot listen on {HOST}:{args.port} ({os.strerror(error.errno or 0)}); choose another --port"
+            f"broker: cannot listen on {args.host}:{args.port} ({os.strerror(error.errno or 0)}); choose another --port"
         )
 
 

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from subprocess import DEVNULL, PIPE
 
-from simulator.backend.broker import HOST, allow_descriptors
+from simulator.backend.broker import HOST, allow_descriptors, url_of
 
 # mosquitto.conf(5). Of the log only the "running" line and what goes wrong is wanted; standard error is not buffered.
 CONFIG = """\
@@ -42,12 +42,12 @@ class NotStarted(Exception):  # noqa: N818 - told to the user in one line
     """There is no Mosquitto, or it would not run."""
 
 
-def serve(port: int) -> None:
+def serve(host: str, port: int) -> None:
     """Run Mosquitto until told to end. Raises: NotStarted, also when it ends by itself later."""
     program = _find()
-    port = port or _free_port()
+    port = port or _free_port(host)
     told = threading.Event()
-    config = CONFIG.format(host=HOST, port=port) + (AS_ROOT if os.geteuid() == 0 else "")
+    config = CONFIG.format(host=host, port=port) + (AS_ROOT if os.geteuid() == 0 else "")
     with subprocess.Popen(
         # Through a pipe: a file would be left behind by a process that is killed.
         [program, "-c", "/dev/stdin"],
@@ -70,7 +70,7 @@ def serve(port: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         threading.Thread(target=_when_input_closes, args=(end,), daemon=True).start()
-        last = _watch(process, f"mqtt://{HOST}:{port}")
+        last = _watch(process, url_of(host, port))
     if not told.is_set():
         raise NotStarted(f"Mosquitto ended: {last}")
 
@@ -95,8 +95,8 @@ def _when_input_closes(end: Callable[[], None]) -> None:
     end()
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as free:
         return int(free.getsockname()[1])
 
 
@@ -116,11 +116,12 @@ def _end_with_parent() -> None:
 def main() -> None:
     """The command line of the process that owns Mosquitto."""
     parser = argparse.ArgumentParser(prog="simulator.backend.mosquitto", description="A Mosquitto on a free port.")
+    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     args = parser.parse_args()
     allow_descriptors()
     try:
-        serve(args.port)
+        serve(args.host, args.port)
     except NotStarted as problem:
         sys.exit(str(problem))
 
