@@ -18,6 +18,7 @@ from scenarios.load import Overrides, load
 from scenarios.schema import Known, Scenario
 from scenarios.targets import ENROLLS_WITH, SERVICES, Services, Targets, read_targets
 from simulator import credentials
+from simulator.act_checks import wrong_acts
 from simulator.device import EnrollmentLogin
 from simulator.enrollments_file import EnrollmentsFile, Origin
 from simulator.errors import UserError
@@ -107,6 +108,7 @@ def compose(what: What) -> Composition:
         scenario = load(what.scenario, known=KNOWN, overrides=overrides)
     except ScenarioFaults as error:
         raise UserError(*faults, *error.faults) from None
+    faults += wrong_acts(scenario)
     enrollments = None
     if what.enrollments is not None:
         try:

@@ -94,6 +94,7 @@ COMPOSERS = (
     "simulator.engine",
     "simulator.rehearsal",
     "simulator.composition",
+    "simulator.act_checks",
     "simulator.conclusion",
     "simulator.check",
     "simulator.narration",

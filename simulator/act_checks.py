@@ -1,0 +1,39 @@
+"""What is wrong with a scenario's acts, before anything is sent, as the backend's operator API would say it later.
+
+A new check is one row in CHECKS. An act without one is told its mistakes when it is played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from scenarios.schema import Scenario
+from simulator.backend.faults import read_fault
+from simulator.backend.management_values import payload_of
+from simulator.backend.operator import FAULTY
+
+
+def _publish_policy(told: Mapping[str, Any]) -> None:
+    value = told.get("value")
+    if not isinstance(value, Mapping):
+        raise ValueError("value: expected a table of policies")
+    payload_of(str(told.get("policy")), value)
+
+
+# Name of an act -> raises ValueError, one line, when it cannot be carried out with these settings.
+CHECKS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "inject_fault": lambda told: read_fault(told, FAULTY, 0.0),
+    "publish_policy": _publish_policy,
+}
+
+
+def wrong_acts(scenario: Scenario) -> Iterator[str]:
+    """One line for each act that could not be carried out."""
+    for index, act in enumerate(scenario.operator):
+        if act.act not in CHECKS:
+            continue
+        try:
+            CHECKS[act.act](act.with_)
+        except ValueError as fault:
+            yield f"{scenario.name}.toml: operator[{index}].with: {fault}"
