@@ -1,0 +1,366 @@
+"""A stock Chromium against the real `fleetrush backend`, and a proxy between them that notes what was said.
+
+Needs Debian's chromium and the right to mount: a browser's enrollment token and machine id lie in /etc, and each
+browser here gets an /etc of its own. Chromium trusts one verification key only; for domain example.com its authors
+published policy keys with that key's signature (tests/data/chromium-test-keys.json).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from hashlib import sha1
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import websocket
+
+from simulator.protocols import management_pb2 as pb
+
+T = TypeVar("T")
+CHROMIUM = "/usr/lib/chromium/chromium"
+CAN_MOUNT = shutil.which("unshare") is not None and (
+    subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+)
+needs_chromium = [
+    pytest.mark.skipif(not os.access(CHROMIUM, os.X_OK), reason=f"no {CHROMIUM}: apt-get install chromium"),
+    pytest.mark.skipif(not CAN_MOUNT, reason="unshare --mount is not permitted"),
+]
+KEYS = Path(__file__).parents[2] / "data/chromium-test-keys.json"
+PATIENCE_S = 60
+API = "/devicemanagement/data/api"
+MACHINE_USER = "google/chrome/machine-level-user"
+
+
+def until(found: Callable[[], T | None], what: str, within_s: float = PATIENCE_S) -> T:
+    """What is found in the end, if true; fails, saying what was waited for, when nothing is within that time."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if it := found():
+            return it
+        time.sleep(0.1)
+    pytest.fail(f"waited {within_s} s for {what}")
+
+
+def stays_away(found: Callable[[], object], for_s: float) -> bool:
+    """Whether something that must not come does not come in a time in which it would."""
+    end = time.monotonic() + for_s
+    while time.monotonic() < end:
+        if found():
+            return False
+        time.sleep(0.1)
+    return True
+
+
+class Backend:
+    """`fleetrush backend` for domain example.com, with keys that every Chromium accepts there.
+
+    Args:
+        data: where it keeps its database. scenario: whose settings it has. more: options besides.
+    """
+
+    def __init__(self, data: Path, scenario: str = "morning_peak", *more: str) -> None:
+        self.data = data
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "simulator.cli", "backend", scenario, "--data", str(data)),
+                *("--domain", "example.com", "--policy-keys", str(KEYS), *more),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.urls: dict[str, str] = {}
+        for line in self._process.stdout:
+            name, url = line.split()[:2]
+            self.urls[name] = url
+            if name == "token":
+                break
+        self.enrollment_token = self.operate("enrollment_token")["enrollment_token"]
+
+    def operate(self, act: str, **told: object) -> dict[str, Any]:
+        """One act of the operator API that must succeed."""
+        status, body = self._ask("POST", f"/operator/{act}", json.dumps(told).encode())
+        assert status == 200, body
+        said: dict[str, Any] = json.loads(body)
+        return said
+
+    def state(self) -> dict[str, Any]:
+        """What it counted."""
+        said: dict[str, Any] = json.loads(self._ask("GET", "/operator/state", b"")[1])
+        return said
+
+    def report(self, kind: str, device_id: str) -> tuple[pb.DeviceManagementRequest, int] | None:
+        """The latest report of a kind of one client, and how many it sent; None: none yet."""
+        with closing(sqlite3.connect(f"file:{self.data}/backend.sqlite?mode=ro", uri=True)) as database:
+            row = database.execute(
+                "SELECT body, received FROM management_reports JOIN management_clients ON client = id"
+                " WHERE management_reports.kind = ? AND device_id = ?",
+                (kind, device_id),
+            ).fetchone()
+        return (pb.DeviceManagementRequest.FromString(row[0]), row[1]) if row else None
+
+    def close(self) -> None:
+        """End it, as a user does."""
+        self._process.terminate()
+        self._process.communicate(timeout=30)
+
+    def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection(urlsplit(self.urls["operator"]).netloc, timeout=60)) as connection:
+            connection.request(method, path, body, {"Authorization": f"Bearer {self.urls['token']}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+
+@dataclass(frozen=True)
+class Said:
+    """One exchange of a browser with the management service."""
+
+    kind: str
+    device_id: str
+    query: Mapping[str, str]
+    asked: pb.DeviceManagementRequest
+    status: int
+    answer: pb.DeviceManagementResponse
+
+    def fetches(self, policy_type: str = MACHINE_USER) -> list[pb.PolicyFetchRequest]:
+        """What it asked of that type of policy."""
+        return [fetch for fetch in self.asked.policy_request.requests if fetch.policy_type == policy_type]
+
+    def blobs(self, policy_type: str = MACHINE_USER) -> list[pb.PolicyFetchResponse]:
+        """What it was given of that type of policy."""
+        given = self.answer.policy_response.responses
+        return [blob for blob in given if pb.PolicyData.FromString(blob.policy_data).policy_type == policy_type]
+
+
+class Proxy:
+    """Stands before a backend, passes everything on, and notes what browsers ask; Google's push service stands in here.
+
+    Attributes:
+        url: where it listens. said: the management exchanges so far, in order. paths: all other paths asked for.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.said: list[Said] = []
+        self.paths: list[tuple[str, int]] = []
+        netloc = urlsplit(backend.urls["management"]).netloc
+        proxy = self
+
+        class Face(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                if self.path.startswith("/gcm/"):
+                    proxy.paths.append((self.path, 200))
+                    self.reply(200, push_service(self.path, body))
+                    return
+                with closing(http.client.HTTPConnection(netloc, timeout=60)) as onward:
+                    headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                    onward.request(self.command, self.path, body, {**headers, "Accept-Encoding": "identity"})
+                    answer = onward.getresponse()
+                    said = answer.read()
+                proxy.note(self.path, body, answer.status, said)
+                self.reply(answer.status, said)
+
+            do_GET = do_POST  # noqa: N815 - its name is the library's
+
+            def reply(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Face)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def note(self, path: str, body: bytes, status: int, said: bytes) -> None:
+        """Keep one exchange."""
+        url = urlsplit(path)
+        if url.path != API:
+            self.paths.append((path, status))
+            return
+        query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        asked = pb.DeviceManagementRequest.FromString(body)
+        answer = pb.DeviceManagementResponse()
+        with suppress(Exception):  # an injected error may be plain text
+            answer = pb.DeviceManagementResponse.FromString(said)
+        self.said.append(Said(query["request"], query["deviceid"], query, asked, status, answer))
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def push_service(path: str, body: bytes) -> bytes:
+    """Google's check-in and registration, as far as a browser needs them for its push token (chromium gcm_client)."""
+    if path.startswith("/gcm/checkin"):
+        # AndroidCheckinResponse: stats_ok = 1, time_msec = 3, android_id = 7 (fixed64), security_token = 8 (fixed64)
+        now = varint(int(time.time() * 1000))
+        return b"\x08\x01\x18" + now + b"\x39" + (1 << 40).to_bytes(8, "little") + b"\x41" + (7).to_bytes(8, "little")
+    return b"token=fleetrush-push-token"
+
+
+def varint(value: int) -> bytes:
+    """A protobuf varint."""
+    out = b""
+    while value > 0x7F:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+class Browser:
+    """One machine with a Chromium: its own /etc/chromium, machine id and profile.
+
+    Args:
+        folder: for all of it. proxy: what it takes for its management server. token: to enroll with.
+        flags: besides those that every browser here has.
+    """
+
+    def __init__(self, folder: Path, proxy: Proxy, token: str, *flags: str) -> None:
+        self.folder, self._proxy, self._flags = folder, proxy, flags
+        self.profile = folder / "profile"
+        enrollment = folder / "chromium/policies/enrollment"
+        enrollment.mkdir(parents=True)
+        (enrollment / "CloudManagementEnrollmentToken").write_text(token)
+        (folder / "machine-id").write_text(os.urandom(16).hex())
+        self._process: subprocess.Popen[bytes] | None = None
+        self._first = 0
+
+    def start(self) -> None:
+        """Start it; what it says from here on is in `said`."""
+        self._first = len(self._proxy.said)
+        place, url = shlex.quote(str(self.folder)), self._proxy.url
+        flags = [
+            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+            *("--no-default-browser-check", "--disable-component-update", "--enable-chrome-browser-cloud-management"),
+            *(f"--user-data-dir={self.profile}", f"--device-management-url={url}{API}"),
+            *(f"--realtime-reporting-url={url}/realtime", f"--encrypted-reporting-url={url}/encrypted"),
+            *("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--remote-debugging-port=0"),
+            *self._flags,
+        ]
+        script = (
+            "mount --make-rprivate / && mkdir -p /etc/chromium"
+            f" && mount --bind {place}/chromium /etc/chromium && mount --bind {place}/machine-id /etc/machine-id"
+            f" && exec {shlex.join([CHROMIUM, *flags, 'about:blank'])}"
+        )
+        (self.profile / "DevToolsActivePort").unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c", script], stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self) -> None:
+        """End it and all its processes. Idempotent."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def said(self, kind: str) -> list[Said]:
+        """What it asked since it was started."""
+        mine = [said for said in self._proxy.said[self._first :] if said.device_id == self.device_id]
+        return [said for said in mine if said.kind == kind]
+
+    @property
+    def device_id(self) -> str:
+        """Its client id: SHA-1 of the machine id, base64url (Chromium browser_dm_token_storage_linux.cc)."""
+        return urlsafe_b64encode(sha1((self.folder / "machine-id").read_bytes()).digest()).rstrip(b"=").decode()
+
+    @property
+    def token_file(self) -> str:
+        """Where it keeps its DM token: what is in it; empty when it is gone."""
+        with suppress(FileNotFoundError):
+            return (self.profile / "Policy/Enrollment" / self.device_id).read_text(errors="replace")
+        return ""
+
+    def page(self) -> PolicyPage:
+        """chrome://policy in a new tab."""
+        port = until(self._port, "the browser's debugging port")
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("PUT", "/json/new?chrome://policy")
+            told = json.loads(connection.getresponse().read())
+        return PolicyPage(told["webSocketDebuggerUrl"])
+
+    def _port(self) -> int | None:
+        with suppress(FileNotFoundError):
+            lines = (self.profile / "DevToolsActivePort").read_text().split("\n")
+            return int(lines[0]) if len(lines) > 1 else None
+        return None
+
+
+class PolicyPage:
+    """chrome://policy, read over the DevTools protocol. Its elements nest in shadow roots, which `all` goes through."""
+
+    _ALL = """
+        const all = (root, name) => [...root.querySelectorAll('*')].flatMap(
+            e => [...(e.matches(name) ? [e] : []), ...(e.shadowRoot ? all(e.shadowRoot, name) : [])]);
+        const text = (root, name) => all(root, name).map(e => e.innerText.trim()).join('');
+    """
+    _ROWS = """
+        all(document, 'policy-table').flatMap(table => all(table.shadowRoot, 'policy-row').map(row => [
+            all(table.shadowRoot, '.header')[0].innerText.trim(),
+            ...['name', 'value', 'source', 'scope', 'level', 'messages'].map(
+                cell => text(row.shadowRoot, '.policy.row > .' + cell)),
+        ])).filter(row => row[3])
+    """
+
+    def __init__(self, url: str) -> None:
+        self._socket = websocket.create_connection(url, timeout=PATIENCE_S, suppress_origin=True)
+        self._calls = 0
+
+    def rows(self) -> list[list[str]]:
+        """Every policy that is set: table, name, value, source, scope, level, status."""
+        rows: list[list[str]] = self._run(self._ROWS)
+        return rows
+
+    def status(self) -> str:
+        """How the machine's policy fares."""
+        return str(self._run("text(document, '.status-entry > .status')"))
+
+    def reload(self) -> None:
+        """Have the browser fetch its policies again."""
+        until(lambda: self._run("all(document, '#reload-policies').length"), "chrome://policy")
+        self._run("all(document, '#reload-policies').map(button => button.click()).length")
+
+    def close(self) -> None:
+        """Let it go; the tab stays."""
+        self._socket.close()
+
+    def _run(self, expression: str) -> Any:
+        self._calls += 1
+        params = {"expression": f"(() => {{{self._ALL} return {expression.strip()}; }})()", "returnByValue": True}
+        self._socket.send(json.dumps({"id": self._calls, "method": "Runtime.evaluate", "params": params}))
+        while (told := json.loads(self._socket.recv())).get("id") != self._calls:
+            pass
+        return told["result"]["result"].get("value")
