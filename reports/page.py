@@ -108,7 +108,8 @@ def _facts(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         text = wording.duration(known) if known is not None else wording.over(row["at_least_ms"])
         facts.append(("Ready, 95 of 100", text, band))
         facts.append(("Got ready", f"{row['ok']:,}", f"of {row['count']:,} lids opened"))
-    facts.append(("Devices", f"{devices['planned']:,}", f"{devices['enrolled']:,} enrolled"))
+    before = f", {devices['enrolled_before']:,} of them before" if "enrolled_before" in devices else ""
+    facts.append(("Devices", f"{devices['planned']:,}", f"{devices['enrolled']:,} enrolled{before}"))
     real = [row for name, row in steps.items() if not is_milestone(name)]
     count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
     facts.append(("Did not end ok", f"{bad:,}", f"of {count:,} steps"))

@@ -41,6 +41,7 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
     Returns: summary.json as a dict. Beyond the words of the design it has `title`, `question`, `undecided`, `phases`,
         `bytes`, `outages`, `ended` {reason, detail}, per step `reasons`, `at_least_ms`, `bytes_in`, `bytes_out`, and
         what objectives and trust add.
+        Where devices were kept from an earlier run, `devices` has `enrolled_before`, which `enrolled` contains.
         `latency_ms` of a percentile among the outcomes other than ok is null; `at_least_ms` is then the largest ok one.
     """
     steps = steps or Steps(data.run, data.samples)
@@ -155,9 +156,11 @@ def _all(rows: Mapping[str, Any]) -> Evidence:
 
 def _devices(run: Mapping[str, Any], steps: Steps) -> dict[str, int]:
     """How many different devices got how far."""
+    before = int(run.get("enrolled_before", 0))
     return {
         "planned": int(run["devices"]),
-        "enrolled": int(run.get("enrolled_before", 0)) + _reached(steps.rows(ENROLLED_BY)),
+        "enrolled": before + _reached(steps.rows(ENROLLED_BY)),
+        **({"enrolled_before": before} if before else {}),
         **{name: _reached(steps.rows(name)) for name in REACHED},
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -30,7 +31,7 @@ class Keeper:
         self._failed = failed
         self._changed = False
         self._writing: Any = None
-        self._began = self._next = 0.0
+        self._took_s = self._next = 0.0
 
     def take(self, lines: bytes) -> None:
         """What changed, as an engine tells it."""
@@ -44,23 +45,33 @@ class Keeper:
             if not self._writing.ready():
                 return
             self._ended()
-            self._next = now + max(EVERY_S, (now - self._began) / SHARE)
+            self._next = now + max(EVERY_S, self._took_s / SHARE)
         if self._changed and now >= self._next:
-            self._began, self._changed = now, False
-            self._writing = gevent.get_hub().threadpool.spawn(replace_file, self._file.path, self._file.image())
+            self._begin()
 
     def close(self) -> None:
         """Write what is left."""
         if self._writing is not None:
             self._ended()
         if self._changed:
-            self._writing = gevent.get_hub().threadpool.spawn(replace_file, self._file.path, self._file.image())
+            self._begin()
             self._ended()
+
+    def _begin(self) -> None:
+        self._changed = False
+        self._writing = gevent.get_hub().threadpool.spawn(_write, self._file.path, self._file.image())
 
     def _ended(self) -> None:
         writing, self._writing = self._writing, None
         try:
-            writing.get()
+            self._took_s = writing.get()
         except OSError as error:
             self._changed = True
             self._failed(f"{self._file.path}: the enrollments cannot be written: {error.strerror}")
+
+
+def _write(path: Path, image: bytes) -> float:
+    """Returns: how long it took, seconds."""
+    began = time.monotonic()
+    replace_file(path, image)
+    return time.monotonic() - began
