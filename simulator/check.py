@@ -2,7 +2,8 @@
 first against a named target (as a process of its own: it runs an asyncio loop).
 
 The device is one more than the scenario has, of the same make, with the first person's account: whatever it leaves
-behind at a target stands in no device's way, and the stand-ins it meets are its own.
+behind at a target stands in no device's way, and the stand-ins it meets are its own. Where a kept fleet needs nothing
+to enroll with at a management server, it is one of that fleet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pickle
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,20 +22,23 @@ from simulator import narration, stuck
 from simulator.agenda import Agenda, Start
 from simulator.children import ChildFailed
 from simulator.composition import What, compose, order_of
-from simulator.device import Device, Plan
+from simulator.device import Device, EnrollmentLogin, Plan
 from simulator.engine import RealClock, Sockets
+from simulator.enrollments import Enrollment
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
-from simulator.order import Order
+from simulator.order import Order, devices_of
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
-from simulator.standins import StandIns, StandInSettings
+from simulator.standins import STAND_IN, StandIns, StandInSettings
 from simulator.tape import Tape
 from simulator.traveller import Stopped, Traveller, World
 from simulator.wire.http import Hop
 
 # What one morning of one device is, in order; an update only when one is offered.
 WALK = ("enroll", "boot", "sign_in", "upload_status", "check_update", "update")
+# ... of one that is enrolled already.
+KEPT_FIRST = "sync_policy"
 # Where a journey stops, the ones after it have nothing to begin with.
 DECISIVE = ("enroll", "sign_in")
 TYPING_S = 0.3
@@ -50,17 +54,30 @@ def check(what: What, *, broker: str, verbose: bool, say: Say = print) -> int:
         be reached.
     """
     composition = compose(what)
+    if composition.basis["management"] == STAND_IN:
+        composition = replace(composition, enrollments=None)
     settings = StandInSettings.of(composition.scenario)
     push_url = composition.targets.urls.get("push", "")
     try:
         with StandIns(settings, wanted=composition.basis, broker=broker, push_url=push_url) as stand_ins:
-            order = replace(order_of(composition, stand_ins, settings.password_secret), lead_s=0.0, operator=None)
+            order = order_of(composition, stand_ins, settings.password_secret)
+            order = replace(order, lead_s=0.0, operator=None, kept=composition.kept(0, 1))
             for service, basis in composition.basis.items():
                 say(f"{service:<12} {basis:<9} {order.urls[service]}")
             return uvloop.run(_walk(order, Account(say, verbose)))
     except ChildFailed as failed:
         print(f"fleetrush: {failed}", file=sys.stderr)
         return UNREACHABLE
+
+
+def chosen(order: Order) -> tuple[Enrollment, Plan]:
+    """The device that walks, and a plan for it."""
+    kept = [one for one in order.remembered().values() if one.device is not None]
+    if order.enrollment == EnrollmentLogin() and kept:
+        plan = replace(order.plan(order.fleet()), typing_median_s=TYPING_S, publishes=())
+        return next((one for one in kept if one.user is not None), kept[0]), plan
+    row, plan = plan_of_one_more(order)
+    return Enrollment(row, None), plan
 
 
 def plan_of_one_more(order: Order) -> tuple[int, Plan]:
@@ -131,7 +148,8 @@ class Account:
 
 async def _walk(order: Order, account: Account) -> int:
     clock = RealClock(time.monotonic(), time.time())
-    row, plan = plan_of_one_more(order)
+    kept, plan = chosen(order)
+    row = kept.row
     world = World(plan, clock, Agenda(), Tape(STEPS, JOURNEY_NAMES))
 
     def tell(
@@ -146,10 +164,13 @@ async def _walk(order: Order, account: Account) -> int:
     sockets = Sockets(order)
     sockets.pool.watch = account.hop
     facts = plan.facts(row)
-    device = Device(row, sockets.wire(facts))
+    device = devices_of({row: kept}, plan, lambda row: sockets.wire(facts))[row]
     account.persons = (facts.user, facts.display_name)
     account.say(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {facts.user}")
-    stopped = await _journeys(world, device, account.say)
+    first = WALK[0] if device.identity is None else KEPT_FIRST
+    # nobody signs in who does not in the scenario either
+    rest = WALK[1:] if order.scenario.starts("boot") else ()
+    stopped = await _journeys(world, device, account.say, (first, *rest))
     if device.line is not None:
         device.line.close()
     await sockets.close()
@@ -158,9 +179,9 @@ async def _walk(order: Order, account: Account) -> int:
     return account.code
 
 
-async def _journeys(world: World, device: Device, say: Say) -> str:
+async def _journeys(world: World, device: Device, say: Say, walk: Sequence[str]) -> str:
     """Play the walk one journey after the other. Returns: the step that stopped it, or ""."""
-    for name in WALK:
+    for name in walk:
         if name == "update" and device.offer is None:
             continue
         now = world.clock.now()

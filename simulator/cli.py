@@ -59,6 +59,8 @@ def _fleet(options: argparse.Namespace) -> int:
     from simulator.listing import show_enrollments, show_fleet
 
     if options.enrollments is not None:
+        if options.csv is not None:
+            raise UserError("--csv writes who the devices are, not how a kept fleet stands: leave --enrollments out")
         return show_enrollments(options.enrollments, rows=options.rows, drop=options.drop, re_enroll=options.re_enroll)
     if options.drop is not None or options.re_enroll is not None:
         raise UserError("--drop and --re-enroll are for a kept fleet: say --enrollments FILE as well")

@@ -27,7 +27,7 @@ from simulator.journeys import JOURNEYS, STEPS
 from simulator.operator import ACTIONS, Act, OperatorLogin, acts_of
 from simulator.order import Order, management_url
 from simulator.standins import STAND_IN, StandIns
-from simulator.timetable import lead_s, run_second
+from simulator.timetable import journeys_of, lead_s, make_timetable, run_second
 
 KNOWN = Known(
     journeys=tuple(name for name, journey in JOURNEYS.items() if journey.plannable), steps=STEPS, actions=tuple(ACTIONS)
@@ -194,16 +194,16 @@ def _missing(
             f'{scenario.name}.toml: enrollment.way = "{scenario.enrollment.way}": expected "{given}": with that the'
             " targets file has devices enroll at your management server"
         )
-    strange = named.identity is None and not (named.management and named.management.accepts_stand_in_tokens)
-    if strange and scenario.starts("boot"):
-        fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
-        registered = np.zeros(scenario.devices, np.bool_)
-        registered[[row for row, kept in rows.items() if row < scenario.devices and kept.user is not None]] = True
-        strangers = np.count_nonzero(fleet["staff"] & ~registered)
-        if strangers:
-            yield (
-                f"target management: {strangers:,} people have to be registered there with the access tokens that the"
-                " stand-in's sign-in gives them, and a server of yours does not know those: if it takes them all the"
-                " same, say accepts_stand_in_tokens = true in the targets file, under [targets.management];"
-                " otherwise play a scenario in which nobody signs in"
-            )
+    assert named.management is not None
+    if named.management.accepts_stand_in_tokens:
+        return
+    fleet, names = make_fleet(scenario.organisation, scenario.devices, scenario.seed), journeys_of(scenario)
+    boots = {row for _, row, journey in make_timetable(scenario, fleet).tolist() if names[journey] == "boot"}
+    strangers = len(boots - {row for row, kept in rows.items() if kept.user is not None})
+    if strangers:
+        yield (
+            f"target management: {strangers:,} people have to be registered there with the access tokens that the"
+            " stand-in's sign-in gives them, and a server of yours does not know those: if it takes them all the same,"
+            " say accepts_stand_in_tokens = true in the targets file, under [targets.management]; otherwise play a"
+            " scenario in which nobody signs in"
+        )
