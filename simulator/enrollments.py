@@ -1,6 +1,6 @@
 """What is kept of a fleet's enrollment from one run to the next, as values and as lines of JSON. Pure.
 
-DM tokens are in it, so nothing of it may be printed or put into a run folder. The file is enrollments_file.py's.
+DM and refresh tokens are in it, so nothing of it may be printed or put into a run folder. The file is enrollments_file.py's.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ class Enrollment:
 
     Attributes:
         device: what it holds of its own registration and policy; None: it has to enroll (again).
-        user: the same of its user's registration.
-        affiliation_ids, affiliated, disabled, drawn: as of Device.
+        user: the same of its user's registration; an ephemeral user leaves none.
+        refresh_token, affiliated: of the user, affiliation_ids, disabled, drawn: of the device; as of Device.
     """
 
     row: int
     device: Trust | None
     user: Trust | None = None
-    affiliation_ids: tuple[str, ...] = ()
+    refresh_token: str = ""
     affiliated: bool = False
+    affiliation_ids: tuple[str, ...] = ()
     disabled: bool = False
     drawn: int = 0
 
@@ -50,15 +51,17 @@ def enrollment_of(device: Device) -> Enrollment:
     """What is to be kept of a device between two journeys, when it is enrolled or not, and never half."""
     if device.identity is None or device.forgotten or device.setting_up:
         return Enrollment(device.row, None, drawn=device.drawn)
-    return Enrollment(
+    kept = Enrollment(
         device.row,
         _without_key(device.trust),
-        _without_key(device.user_trust) if device.user_identity is not None else None,
-        device.affiliation_ids,
-        device.affiliated,
-        device.disabled,
-        device.drawn,
+        affiliation_ids=device.affiliation_ids,
+        disabled=device.disabled,
+        drawn=device.drawn,
     )
+    if device.user_identity is None or (device.settings is not None and device.settings.ephemeral_users):
+        return kept
+    user = _without_key(device.user_trust)
+    return replace(kept, user=user, refresh_token=device.refresh_token, affiliated=device.affiliated)
 
 
 def _without_key(trust: Trust | None) -> Trust | None:
@@ -82,8 +85,8 @@ def device_of(
     if kept.user is not None:
         device.user_identity = replace(identify(kept.user.device_id), dm_token=kept.user.dm_token)
         device.user_trust = replace(kept.user, verification_key=verification_key)
-    device.affiliation_ids, device.affiliated = kept.affiliation_ids, kept.affiliated
-    device.disabled = kept.disabled
+        device.refresh_token, device.affiliated = kept.refresh_token, kept.affiliated
+    device.affiliation_ids, device.disabled = kept.affiliation_ids, kept.disabled
     return device
 
 
@@ -104,7 +107,8 @@ class Writer:
             told |= {"device": self._told(kept.device, domain=kept.device.domain)}
             told |= {"affiliation_ids": kept.affiliation_ids, "disabled": kept.disabled}
         if kept.user is not None:
-            told |= {"user": self._told(kept.user, username=kept.user.username), "affiliated": kept.affiliated}
+            told |= {"user": self._told(kept.user, username=kept.user.username)}
+            told |= {"refresh_token": kept.refresh_token, "affiliated": kept.affiliated}
         yield _json(told)
 
     def _told(self, trust: Trust, **whose: str) -> dict[str, Any]:
@@ -135,8 +139,9 @@ class Reader:
                 _whole(told["row"]),
                 self._trust(told.get("device")),
                 self._trust(told.get("user")),
-                tuple(str(entry) for entry in told.get("affiliation_ids", ())),
+                str(told.get("refresh_token", "")),
                 told.get("affiliated") is True,
+                tuple(str(entry) for entry in told.get("affiliation_ids", ())),
                 told.get("disabled") is True,
                 _whole(told["drawn"]),
             )

@@ -197,6 +197,7 @@ def test_no_token_gets_out(place: Place) -> None:
         for trust in (kept.device, kept.user)
         if trust is not None
     ]
+    tokens += [kept.refresh_token.encode() for kept in place.kept().rows.values() if kept.refresh_token]
     assert len(tokens) > DEVICES
     shown = subprocess.run(
         [FLEETRUSH, "fleet", "--enrollments", str(place.file), "--rows", "1000"], capture_output=True, check=True

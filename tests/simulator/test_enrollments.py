@@ -23,6 +23,7 @@ from simulator.enrollments import (
     enrollment_of,
 )
 from simulator.protocols.management import Identity, Trust
+from simulator.protocols.policy_values import device_settings
 
 WIRE: Any = object()
 URL = "https://dm.city.example/devicemanagement/data/api"
@@ -51,16 +52,15 @@ def trusts(*, user: bool) -> st.SearchStrategy[Trust]:
     )
 
 
-ENROLLMENTS = st.builds(
-    Enrollment,
-    row=st.integers(0, 2**32 - 2),
-    device=trusts(user=False),
-    user=st.none() | trusts(user=True),
-    affiliation_ids=st.lists(WORDS, max_size=2).map(tuple),
-    affiliated=st.just(False),
-    disabled=st.booleans(),
-    drawn=NUMBERS,
-)
+OF_DEVICE: dict[str, Any] = {
+    "row": st.integers(0, 2**32 - 2),
+    "device": trusts(user=False),
+    "affiliation_ids": st.lists(WORDS, max_size=2).map(tuple),
+    "disabled": st.booleans(),
+    "drawn": NUMBERS,
+}
+OF_USER: dict[str, Any] = {"user": trusts(user=True), "refresh_token": WORDS, "affiliated": st.booleans()}
+ENROLLMENTS = st.builds(Enrollment, **OF_DEVICE) | st.builds(Enrollment, **OF_DEVICE, **OF_USER)
 
 
 @given(st.lists(ENROLLMENTS, max_size=5))
@@ -95,6 +95,17 @@ def test_states() -> None:
     assert enrollment_of(device).state == DISABLED
     device.forgotten = True
     assert enrollment_of(device) == Enrollment(7, None)
+
+
+def test_an_ephemeral_user_leaves_nothing() -> None:
+    """Where device policy has users ephemeral, a run that ends in the middle of a session keeps none of them."""
+    device = Device(7, WIRE, identify("d"), Trust("t", "d"))
+    device.user_identity, device.user_trust = identify("u"), Trust("ut", "u", "somebody@city.example")
+    device.refresh_token, device.affiliated = "1//r", True
+    assert enrollment_of(device).user == device.user_trust
+    # field 13 of ChromeDeviceSettingsProto, EphemeralUsersEnabledProto, field 1: true
+    device.settings = device_settings(b"\x6a\x02\x08\x01")
+    assert enrollment_of(device) == Enrollment(7, Trust("t", "d"))
 
 
 GOOD: dict[str, Any] = {
