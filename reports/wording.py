@@ -100,7 +100,9 @@ def standing(run: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         return f"{kind} A rehearsal against stand-ins: {NONE_TESTED[0].lower()}{NONE_TESTED[1:]}"
     names = [service for service, _ in tested.tested]
     also = f"; {_and([name for name, _ in tested.stood_in])} stood in" if tested.stood_in else ""
-    return f"{kind} Tested: {_and(names)}{also}."
+    acts = sorted(set(run.get("left_out", ())))
+    left_out = f" Left out, since only a stand-in does as the scenario says: {_and(acts)}." if acts else ""
+    return f"{kind} Tested: {_and(names)}{also}.{left_out}"
 
 
 def figure(value: float | None, unit: str) -> str:

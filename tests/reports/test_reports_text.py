@@ -104,6 +104,9 @@ def test_the_standing_says_what_was_tested_and_at_what_pace() -> None:
     assert wording.standing(*told(targets=both, compression=1)) == (
         "One run in real time. Tested: identity; management, updates and push stood in."
     )
+    assert wording.standing(*told(targets=TARGET, compression=1, left_out=["publish_policy"])).endswith(
+        " Left out, since only a stand-in does as the scenario says: publish_policy."
+    )
 
 
 def test_what_no_step_reached_was_left_out() -> None:
