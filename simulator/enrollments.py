@@ -1,6 +1,7 @@
 """What is kept of a fleet's enrollment from one run to the next, as values and as lines of JSON. Pure.
 
-DM and refresh tokens are in it, so nothing of it may be printed or put into a run folder. The file is enrollments_file.py's.
+DM and refresh tokens are in it, so nothing of it may be printed or put into a run folder. Its file is
+enrollments_file.py's.
 """
 
 from __future__ import annotations
