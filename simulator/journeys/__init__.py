@@ -66,7 +66,7 @@ _USER_POLICY = ("sign_in", "sync_user_policy", "apply_user_push", "register_user
 _WIPED = (
     *("enroll", "boot", "sign_in", "obey", "reconnect", "sync_policy", "apply_push", "sync_accounts", "upload_status"),
     *("sync_user_policy", "apply_user_push", "register_user_again", "fetch_extensions", "upload_report"),
-    *("renew_push_token", "renew_user_push_token", "check_update", "update"),
+    *("renew_push_token", "renew_user_push_token"),
 )
 
 JOURNEYS: dict[str, Journey] = {
@@ -111,7 +111,7 @@ JOURNEYS: dict[str, Journey] = {
     "check_update": Journey(check_update.play, check_update.STEPS, check_update.MAYBE, after=("wipe",)),
     "update": Journey(update.play, update.STEPS, owes=("updated",), after=("check_update", "wipe")),
     "operate": Journey(operate.play, (), operate.STEPS),
-    "wipe": Journey(wipe.play, wipe.STEPS, after=_WIPED, plannable=True),
+    "wipe": Journey(wipe.play, wipe.STEPS, after=(*_WIPED, "check_update", "update"), plannable=True),
 }
 
 JOURNEY_NAMES: tuple[str, ...] = tuple(JOURNEYS)

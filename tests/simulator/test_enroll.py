@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import numpy as np
 import pytest
@@ -53,10 +54,11 @@ Say = Callable[[str, float], Response | Unknown | None]
 
 
 class Heard:
-    """What crossed the air: the kind of each request and its message."""
+    """What crossed the air: the kind of each request, its device id and platform, and its message."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, pb.DeviceManagementRequest]] = []
+        self.platforms: list[tuple[str, str]] = []
 
     def of(self, kind: str) -> list[pb.DeviceManagementRequest]:
         """All messages of a kind, in order."""
@@ -97,6 +99,7 @@ def _listen(monkeypatch: pytest.MonkeyPatch, say: Say) -> Heard:
                 return await super().carry(request)
             query = dict(pair.split("=", 1) for pair in request.url.partition("?")[2].split("&"))
             message = pb.DeviceManagementRequest.FromString(request.body)
+            heard.platforms.append((query["request"], unquote_plus(query["platform"])))
             heard.asked.append((query["request"], query["deviceid"], message))
             said = say(query["request"], self.clock.now())
             if isinstance(said, Response):
@@ -280,6 +283,18 @@ def test_a_wiped_fleet_comes_back_by_its_state_keys(tmp_path: Path, heard: Heard
         assert not any(one.device_state_retrieval_request.serial_number for one in retrievals)
         assert len(heard.of("device_initial_enrollment_state")) == 40
     assert not heard.of("unregister")
+
+
+def test_a_wipe_leaves_the_system_that_is_installed(tmp_path: Path, heard: Heard) -> None:
+    """Updated by 08:22, wiped at 08:30: it boots into the new system, says so, and is not updated once more."""
+    updates = "[updates]\noffered_share = 1.0\npayload_bytes = 8192\n"
+    samples, _ = _play(tmp_path, rest=updates + WIPE)
+    assert not samples["outcome"].any()
+    assert len(_of(samples, "updated")) == 1
+    told = [platform.rpartition("|")[2] for kind, platform in heard.platforms if kind == "status_upload"]
+    assert told[-1] != told[0]
+    # the release of the stand-in is newer by a hundred than every device's system
+    assert told[-1].endswith(".1.0")
 
 
 def test_a_disabled_machine_stays_where_it_is(tmp_path: Path, heard: Heard) -> None:
