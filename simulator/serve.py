@@ -45,6 +45,8 @@ def serve(
         for service, url in stand_ins.urls.items():
             print(f"{service:<12} {url}", flush=True)
         print(f"{'token':<12} {stand_ins.operator_token}   (Authorization: Bearer, for the operator API)", flush=True)
+        token = stand_ins.enrollment().enrollment_token
+        print(f"{'enrollment':<12} {token}   (of browsers, and of devices without an account)", flush=True)
         over.wait()
     return 0
 

@@ -14,7 +14,6 @@ from simulator.backend.faults import Faults
 from simulator.backend.identity import Identity
 from simulator.backend.idp import IdentityProvider
 from simulator.backend.management import Management
-from simulator.backend.management_calls import refused
 from simulator.backend.operator import Operator
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
@@ -39,7 +38,6 @@ SERVICE_OF = {
     "operator": "operator",
 }
 _PLAIN = (("content-type", "text/plain; charset=utf-8"),)
-_INJECTED = "an injected fault"
 _NOT_FOUND = Response(404, _PLAIN, b"no service has this path\n")
 
 
@@ -87,7 +85,7 @@ class Core:
         self._faults = Faults(lambda: int.from_bytes(chance(7)) / 2**56)
         self.operator_token = base64.urlsafe_b64encode(chance(24)).decode()
         identity = Identity(store, settings, chance, self._outbox)
-        management = Management(
+        self._management = management = Management(
             store,
             settings,
             chance,
@@ -142,10 +140,13 @@ class Core:
         if name == "operator":
             return Answer(self._ask(name, request, now), pushes=self._collect())
         effect = self._faults.effect(name, path, query, now)
-        if effect.error_detail:
-            return Answer(refused(effect.status, _INJECTED, effect.error_detail), effect.delay_s, effect.drop)
         if effect.status:
-            response = Response(effect.status, _PLAIN, f"{_INJECTED}\n".encode())
+            # A detail is the management service's own to say: only an error of its has one.
+            response = (
+                self._management.refuse(effect.status, effect.error_detail)
+                if effect.error_detail
+                else Response(effect.status, _PLAIN, b"an injected fault\n")
+            )
             return Answer(response, effect.delay_s, effect.drop)
         return Answer(self._ask(name, request, now), effect.delay_s, effect.drop, self._collect())
 

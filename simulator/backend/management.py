@@ -104,6 +104,10 @@ class Management:
             detail = self._deletions.error_detail(device_id) if refusal.status == 410 else ""
             return refused(refusal.status, refusal.message, detail)
 
+    def refuse(self, status: int, error_detail: str) -> Response:
+        """What a client is told in place of an answer; `error_detail` is one of management_calls.ERROR_DETAILS."""
+        return refused(status, "an injected fault", error_detail)
+
     # ------------------------------------------------------------------------------------------- what the operator does
 
     def publish(self, kind: str, changes: Mapping[str, Any], now: float, *, payload: str = "") -> int:

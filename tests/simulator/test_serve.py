@@ -30,8 +30,8 @@ def backend(*options: str) -> Iterator[dict[str, str]]:
     with subprocess.Popen(command(*options), stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
-            said = dict(line.split()[:2] for _, line in zip(range(len(ORDER) + 1), process.stdout, strict=False))
-            assert set(said) == {*ORDER, "token"}, "it did not start"
+            said = dict(line.split()[:2] for _, line in zip(range(len(ORDER) + 2), process.stdout, strict=False))
+            assert set(said) == {*ORDER, "token", "enrollment"}, "it did not start"
             yield said
         finally:
             process.send_signal(signal.SIGTERM)
@@ -78,7 +78,8 @@ def test_the_ports_follow_the_first_and_stay_over_a_restart(tmp_path: Path) -> N
     for _ in range(2):
         with backend(*options) as said:
             assert [urlsplit(said[name]).port for name in ORDER] == list(range(first, first + len(ORDER)))
-            tokens.append(operate(said, "enrollment_token")["enrollment_token"])
+            assert operate(said, "enrollment_token")["enrollment_token"] == said["enrollment"]
+            tokens.append(said["enrollment"])
     assert tokens[0] == tokens[1]
     with socket.create_server(("127.0.0.1", first + 2)):
         line = refused(*options)

@@ -30,6 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import websocket
+from google.protobuf.message import DecodeError
 
 from simulator.protocols import management_pb2 as pb
 
@@ -71,6 +72,9 @@ def stays_away(found: Callable[[], object], for_s: float) -> bool:
 class Backend:
     """`fleetrush backend` for domain example.com, with keys that every Chromium accepts there.
 
+    Attributes:
+        urls: what it says of each service, and its tokens ("token", "enrollment").
+
     Args:
         data: where it keeps its database. scenario: whose settings it has. more: options besides.
     """
@@ -91,9 +95,8 @@ class Backend:
         for line in self._process.stdout:
             name, url = line.split()[:2]
             self.urls[name] = url
-            if name == "token":
+            if name == "enrollment":
                 break
-        self.enrollment_token = self.operate("enrollment_token")["enrollment_token"]
 
     def operate(self, act: str, **told: object) -> dict[str, Any]:
         """One act of the operator API that must succeed."""
@@ -206,7 +209,7 @@ class Proxy:
         query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         asked = pb.DeviceManagementRequest.FromString(body)
         answer = pb.DeviceManagementResponse()
-        with suppress(Exception):  # an injected error may be plain text
+        with suppress(DecodeError):  # an injected error is plain text
             answer = pb.DeviceManagementResponse.FromString(said)
         self.said.append(Said(query["request"], query["deviceid"], query, asked, status, answer))
 
@@ -320,19 +323,22 @@ class Browser:
 
 
 class PolicyPage:
-    """chrome://policy, read over the DevTools protocol. Its elements nest in shadow roots, which `all` goes through."""
+    """chrome://policy, read over the DevTools protocol.
 
-    _ALL = """
-        const all = (root, name) => [...root.querySelectorAll('*')].flatMap(
-            e => [...(e.matches(name) ? [e] : []), ...(e.shadowRoot ? all(e.shadowRoot, name) : [])]);
-        const text = (root, name) => all(root, name).map(e => e.innerText.trim()).join('');
+    Its elements nest in shadow roots. It has a row for each of the many hundred policies that there are, so that no
+    more of it is looked at than needed, and nothing that makes it lay itself out (innerText).
+    """
+
+    _FIND = """
+        const find = (roots, name) => [...roots].flatMap(root => [...(root.shadowRoot ?? root).querySelectorAll(name)]);
+        const text = (root, name) => find([root], name).map(element => element.textContent.trim()).join('');
+        const app = document.querySelector('policy-app') ?? document;
     """
     _ROWS = """
-        all(document, 'policy-table').flatMap(table => all(table.shadowRoot, 'policy-row').map(row => [
-            all(table.shadowRoot, '.header')[0].innerText.trim(),
-            ...['name', 'value', 'source', 'scope', 'level', 'messages'].map(
-                cell => text(row.shadowRoot, '.policy.row > .' + cell)),
-        ])).filter(row => row[3])
+        find([app], 'policy-table').flatMap(table => find([table], 'policy-row')
+            .filter(row => text(row, '.policy.row > .source'))
+            .map(row => [find([table], '.header')[0].textContent.trim(), ...['name', 'value', 'source', 'scope', 'level', 'messages']
+                .map(cell => text(row, '.policy.row > .' + cell))]))
     """
 
     def __init__(self, url: str) -> None:
@@ -346,12 +352,12 @@ class PolicyPage:
 
     def status(self) -> str:
         """How the machine's policy fares."""
-        return str(self._run("text(document, '.status-entry > .status')"))
+        return str(self._run("find(find([app], 'status-box'), '.status-entry > .status')[0].textContent.trim()"))
 
     def reload(self) -> None:
         """Have the browser fetch its policies again."""
-        until(lambda: self._run("all(document, '#reload-policies').length"), "chrome://policy")
-        self._run("all(document, '#reload-policies').map(button => button.click()).length")
+        until(lambda: self._run("find([app], '#reload-policies').length"), "chrome://policy")
+        self._run("find([app], '#reload-policies').forEach(button => button.click())")
 
     def close(self) -> None:
         """Let it go; the tab stays."""
@@ -359,7 +365,7 @@ class PolicyPage:
 
     def _run(self, expression: str) -> Any:
         self._calls += 1
-        params = {"expression": f"(() => {{{self._ALL} return {expression.strip()}; }})()", "returnByValue": True}
+        params = {"expression": f"(() => {{{self._FIND} return {expression.strip()}; }})()", "returnByValue": True}
         self._socket.send(json.dumps({"id": self._calls, "method": "Runtime.evaluate", "params": params}))
         while (told := json.loads(self._socket.recv())).get("id") != self._calls:
             pass

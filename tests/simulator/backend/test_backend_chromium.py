@@ -76,7 +76,7 @@ def browser(backend: Backend, proxy: Proxy, tmp_path_factory: pytest.TempPathFac
     colour = {"Colour": {"Value": "blue"}}
     backend.operate("publish_extension_policy", policy="browser", extension_id=extension_id, value=colour)
     started = Browser(
-        *(folder / "machine", proxy, backend.enrollment_token, f"--load-extension={folder}/extension"),
+        *(folder / "machine", proxy, backend.urls["enrollment"], f"--load-extension={folder}/extension"),
         *(f"--google-apis-url={proxy.url}", f"--gaia-url={proxy.url}", f"--google-url={proxy.url}"),
         *(f"--gcm-checkin-url={proxy.url}/gcm/checkin", f"--gcm-registration-url={proxy.url}/gcm/register3"),
         f"--gcm-mcs-endpoint={proxy.url}",
@@ -187,7 +187,9 @@ def test_a_signed_command_is_carried_out(backend: Backend, browser: Browser) -> 
 
 def test_sha1_is_asked_for_and_accepted(backend: Backend, proxy: Proxy, tmp_path: Path) -> None:
     """A browser without SHA-256 for policies gets SHA-1, says nothing against it, and reports its policies."""
-    browser = Browser(tmp_path / "machine", proxy, backend.enrollment_token, "--disable-features=PolicyFetchWithSha256")
+    browser = Browser(
+        tmp_path / "machine", proxy, backend.urls["enrollment"], "--disable-features=PolicyFetchWithSha256"
+    )
     browser.start()
     try:
         until(lambda: browser.said("chrome_desktop_report"), "the browser's report")

@@ -54,7 +54,7 @@ def proxy(backend: Backend) -> Iterator[Proxy]:
 def browser(backend: Backend, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser that is registered, and whose first policies were wrong."""
     spoil(backend, "bad_signature")
-    started = Browser(tmp_path_factory.mktemp("browser") / "machine", proxy, backend.enrollment_token)
+    started = Browser(tmp_path_factory.mktemp("browser") / "machine", proxy, backend.urls["enrollment"])
     started.start()
     yield started
     started.stop()
