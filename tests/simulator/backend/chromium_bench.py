@@ -337,8 +337,11 @@ class PolicyPage:
     _ROWS = """
         find([app], 'policy-table').flatMap(table => find([table], 'policy-row')
             .filter(row => text(row, '.policy.row > .source'))
-            .map(row => [find([table], '.header')[0].textContent.trim(), ...['name', 'value', 'source', 'scope', 'level', 'messages']
-                .map(cell => text(row, '.policy.row > .' + cell))]))
+            .map(row => [
+                find([table], '.header')[0].textContent.trim(),
+                ...['name', 'value', 'source', 'scope', 'level', 'messages'].map(
+                    cell => text(row, '.policy.row > .' + cell)),
+            ]))
     """
 
     def __init__(self, url: str) -> None:
