@@ -1,6 +1,6 @@
 """The operator's timed acts, as exchanges with the backend's operator API. Pure; played by shard 0.
 
-A new act is one row in ACTIONS.
+A new act is one row in ACTIONS, and one in SERVICE_OF beside it.
 """
 
 from __future__ import annotations
@@ -71,14 +71,18 @@ ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
 }
 
 
-# The service whose doing an act is; our operator API reaches none that the user named. A fault names its own.
-SERVICE_OF = {
+# The service whose doing an act is: our operator API reaches none that the user named. Empty: the stand-in's alone.
+SERVICE_OF: dict[str, str] = {
     "publish_policy": "management",
+    "publish_extension_policy": "management",
     "queue_command": "management",
     "lock_device": "management",
+    "delete_device": "management",
+    "publish_release": "updates",
     "set_enrollment": "management",
     "rotate_key": "management",
-    "publish_release": "updates",
+    "inject_fault": "",
+    "clear_faults": "",
 }
 
 
@@ -92,7 +96,7 @@ def acts_of(scenario: Scenario, lead: float, named: Container[str] = ()) -> tupl
     return tuple(
         Act(number, run_second(scenario, lead, act.at_s), act.act, act.with_)
         for number, act in enumerate(scenario.operator, 1)
-        if SERVICE_OF.get(act.act) not in named
+        if SERVICE_OF[act.act] not in named
     )
 
 
