@@ -134,7 +134,8 @@ def make_timetable(
 ) -> NDArray[np.void]:
     """Every start that is known before the run, in order of due instant and then of device.
 
-    A wave's total is exact; when a device starts follows from seed, wave and device alone (unless stratified).
+    A wave's total is exact; when a device starts follows from seed, wave and device alone (unless stratified). A wave
+    that enrolls starts those of its devices that are not enrolled.
 
     Args:
         fleet: all devices of the scenario, not a shard's only.
@@ -166,6 +167,8 @@ def _starts(
     yield ENROLL, to_enroll, turns / scenario.enrollment.rate_per_s
     for wave in scenario.waves:
         devices = _members(scenario, fleet, rows, wave)
+        if wave.journey == ENROLL:
+            devices = np.intersect1d(devices, to_enroll, assume_unique=True)
         shares = draws(scenario.seed, devices, f"arrival/{wave.name}")
         if not isinstance(wave.arrivals, At) and wave.arrivals.stratified:
             turns = np.empty(len(devices))

@@ -119,6 +119,12 @@ def test_devices_enroll_there(place: Place, path: str) -> None:
     assert plan.returncode == 0
     assert f"{DEVICES} devices, 0 to enroll" in plan.stdout
     assert "left out           publish_policy" in plan.stdout
+    assert "enroll             0 starts" in plan.stdout
+    registered = place.server.devices()
+    check = place.command("check", "--targets", "targets.toml", "--enrollments", "fleet.json")
+    assert check.returncode == 0, check.stdout
+    assert "-- sync_policy" in check.stdout
+    assert place.server.devices() == registered
 
 
 def test_a_key_that_vouches_for_nothing(place: Place) -> None:

@@ -99,6 +99,20 @@ def test_only_who_is_not_enrolled_enrolls(enrolled: int) -> None:
     assert lead_s(PEAK, 0) == 0
 
 
+def test_a_wave_of_enrollment_is_for_who_is_not_enrolled() -> None:
+    """A rollout starts those that have to enroll, at the instants at which it would start them among all others."""
+    rollout = scenario_of(100, wave(EVEN, journey="enroll"))
+    fleet = make_fleet(rollout.organisation, 100, rollout.seed)
+    everybody = make_timetable(rollout, fleet, np.zeros(100, np.bool_))
+    some = make_timetable(rollout, fleet, np.arange(100) % 3 > 0)
+    lead, shorter = lead_s(rollout, 100), lead_s(rollout, 34)
+    waves = [starts[starts["due"] >= first] for starts, first in ((everybody, lead), (some, shorter))]
+    dues = [dict(zip(starts["device"].tolist(), starts["due"].tolist(), strict=True)) for starts in waves]
+    assert set(dues[1]) == set(range(0, 100, 3))
+    assert all(dues[0][row] - lead == pytest.approx(due - shorter) for row, due in dues[1].items())
+    assert not len(make_timetable(rollout, fleet, np.ones(100, np.bool_)))
+
+
 def test_bell_by_arithmetic() -> None:
     """40 % within the middle sixth: 2.4 times the mean over it, 2.51 at its top; checked with another normal."""
     normal = NormalDist()
