@@ -19,7 +19,8 @@ from scenarios.arrivals import Arrivals
 from scenarios.citytime import text
 from scenarios.evidence import part, samples_needed
 from scenarios.faults import Loc, ScenarioFaults, explain, fault, shown
-from scenarios.schema import Act, Day, Known, Objective, Scenario
+from scenarios.schema import Act, Day, Enrollment, Known, Objective, Scenario
+from scenarios.sign_in import SignIn
 
 HERE = Path(__file__).parent
 COMMAND_LINE = "command line"
@@ -174,7 +175,8 @@ def _tables(folded: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, A
 
 def _across(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
     """Faults between the parts of a scenario, each looked for where the parts it needs are right in themselves."""
-    day = _valid(Day, folded.get("day"))
+    day, enrollment = _valid(Day, folded.get("day")), _valid(Enrollment, folded.get("enrollment", {}))
+    sign_in = _valid(SignIn, folded.get("sign_in", {}))
     names: set[object] = set()
     for index, table in _tables(folded, "waves"):
         if isinstance(name := table.get("name"), str) and name in names:
@@ -184,6 +186,12 @@ def _across(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
         if day and arrivals and not day.start_s <= arrivals.from_s <= arrivals.to_s <= day.end_s:
             window = f"{text(arrivals.from_s)} to {text(arrivals.to_s)}"
             yield fault(file, f"waves[{index}].arrivals", window, f"times within the day, {_span(day)}")
+        if table.get("journey") == "boot" and enrollment and enrollment.when == "never":
+            needed = '"sign_in_only" where [enrollment] says when = "never"'
+            yield fault(file, f"waves[{index}].journey", "boot", needed)
+        if table.get("journey") == "sign_in_only" and sign_in and sign_in.returning:
+            needed = '"boot", or [sign_in] without offline_unlock and expired_token: they ask for no sign-in'
+            yield fault(file, f"waves[{index}].journey", "sign_in_only", needed)
     for index, table in _tables(folded, "operator"):
         act = _valid(Act, table)
         if day and act and not day.start_s <= act.at_s <= day.end_s:
@@ -220,7 +228,7 @@ def planned(scenario: Scenario, step: str, known: Known) -> int | None:
         return lids * sum(act.act == "publish_policy" for act in scenario.operator)
     if step == "updated":
         return part(scenario.updates.offered_share, lids)
-    journey = known.once_per.get(step)
-    if journey == "enroll":
+    journeys = known.once_per.get(step)
+    if journeys == ("enroll",):
         return scenario.devices
-    return None if journey is None else scenario.starts(journey)
+    return None if journeys is None else scenario.starts(*journeys)

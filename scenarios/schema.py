@@ -27,6 +27,10 @@ from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
 from scenarios.citytime import CityTime
 from scenarios.evidence import part
 from scenarios.organisation import Organisation
+from scenarios.sign_in import SignIn
+
+# The journeys that begin with a person at a device.
+LIDS = ("boot", "sign_in_only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,13 @@ class Known:
         journeys: what a wave may start.
         steps: steps and milestones that an objective may judge.
         actions: what an operator may do.
-        once_per: steps that are played once in each start of a journey, so that their count is known beforehand.
+        once_per: steps that are played once in each start of these journeys, so that their count is known beforehand.
     """
 
     journeys: tuple[str, ...]
     steps: tuple[str, ...]
     actions: tuple[str, ...]
-    once_per: Mapping[str, str] = field(default_factory=lambda: {"ready": "boot", "signed_in": "boot"})
+    once_per: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"ready": ("boot",), "signed_in": LIDS})
 
 
 def _known(what: str) -> Callable[[str, ValidationInfo], str]:
@@ -107,9 +111,12 @@ class Wave(Frozen):
 
 
 class Enrollment(Frozen):
-    """Before the morning, in real time: all devices that are not enrolled yet enroll."""
+    """When devices enroll that are not enrolled yet."""
 
+    when: Literal["before", "first_boot", "never"] = "before"
+    """All of them before the morning, in real time; each when its lid opens first; or none: its people sign in only."""
     rate_per_s: Positive = 100
+    """Of those before the morning."""
     way: Literal["account", "token", "attestation"] = "account"
     """By an account that may enroll, by an enrollment token, or by a machine's certificate (zero touch)."""
     state_determination: Literal["unified", "legacy"] = "unified"
@@ -231,6 +238,7 @@ class Scenario(Frozen):
     enrollment: Enrollment = Enrollment()
     waves: Annotated[Many[Wave], Field(min_length=1)]
     people: People = People()
+    sign_in: SignIn = SignIn()
     operator: Many[Act] = ()
     updates: Updates = Updates()
     backend: Backend = Backend()
@@ -265,9 +273,9 @@ class Scenario(Frozen):
             return self.staff * departments.get(who.department or "", 1.0) * sites.get(who.site or "", 1.0)
         return {"staff": self.staff, "spares": self.devices - self.staff, "all": self.devices}[who]
 
-    def starts(self, journey: str) -> int:
-        """Starts of a journey that the waves plan."""
-        return sum(part(wave.share, round(self.eligible(wave.who))) for wave in self.waves if wave.journey == journey)
+    def starts(self, *journeys: str) -> int:
+        """Starts of these journeys that the waves plan."""
+        return sum(part(wave.share, round(self.eligible(wave.who))) for wave in self.waves if wave.journey in journeys)
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from scenarios.faults import shown
 from scenarios.schema import Scenario
 from simulator.backend.faults import read_fault
 from simulator.backend.management_values import payload_of
 from simulator.backend.operator import FAULTY
+from simulator.operator import WITHIN
+
+DAY_S = 86_400
 
 
 def _publish_policy(told: Mapping[str, Any]) -> None:
@@ -21,10 +25,19 @@ def _publish_policy(told: Mapping[str, Any]) -> None:
     payload_of(str(told.get("policy")), value)
 
 
+def _expire_tokens(told: Mapping[str, Any]) -> None:
+    within = told.get(WITHIN, 0)
+    if isinstance(within, bool) or not isinstance(within, (int, float)) or not 0 <= within <= DAY_S:
+        raise ValueError(f"{WITHIN} = {shown(within)}: expected a number from 0 to {DAY_S:,}, in seconds")
+    if type(told.get("refresh", False)) is not bool:
+        raise ValueError(f"refresh = {shown(told['refresh'])}: expected true or false")
+
+
 # Name of an act -> raises ValueError, one line, when it cannot be carried out with these settings.
 CHECKS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "inject_fault": lambda told: read_fault(told, FAULTY, 0.0),
     "publish_policy": _publish_policy,
+    "expire_tokens": _expire_tokens,
 }
 
 

@@ -12,7 +12,7 @@ import pickle
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ import uvloop
 from simulator import narration, stuck
 from simulator.agenda import Agenda, Start
 from simulator.children import ChildFailed
-from simulator.composition import What, compose, order_of
+from simulator.composition import What, accounts_of, compose, order_of
 from simulator.device import Device, EnrollmentLogin, Plan
 from simulator.engine import RealClock, Sockets
 from simulator.enrollments import Enrollment
@@ -39,10 +39,20 @@ from simulator.wire.http import Hop
 WALK = ("enroll", "boot", "sign_in", "upload_status", "check_update", "update")
 # ... of one that is enrolled already.
 KEPT_FIRST = "sync_policy"
+# The same where the scenario enrolls nobody.
+SHORT_WALK: tuple[str, ...] = ("sign_in_only",)
 # Where a journey stops, the ones after it have nothing to begin with.
-DECISIVE = ("enroll", "sign_in")
+DECISIVE = ("enroll", "sign_in", "sign_in_only")
 TYPING_S = 0.3
 OK, NOT_OK, UNDRIVABLE, UNREACHABLE, OUR_BUG = 0, 1, 2, 3, 70
+
+# What a plan says otherwise for one device that is watched: whoever it is signs in online, at once, without mistakes.
+_AS_A_CHECK: Mapping[str, Any] = {
+    "typing_median_s": TYPING_S,
+    "publishes": (),
+    "expiries": (),
+    "kind": lambda row: "online",
+}
 
 Say = Callable[[str], object]
 
@@ -56,11 +66,11 @@ def check(what: What, *, broker: str, verbose: bool, say: Say = print) -> int:
     composition = compose(what)
     if composition.basis["management"] == STAND_IN:
         composition = replace(composition, enrollments=None)
-    settings = StandInSettings.of(composition.scenario)
+    settings = StandInSettings.of(composition.scenario, what.secret())
     push_url = composition.targets.urls.get("push", "")
     try:
         with StandIns(settings, wanted=composition.basis, broker=broker, push_url=push_url) as stand_ins:
-            order = order_of(composition, stand_ins, settings.password_secret)
+            order = order_of(composition, stand_ins, accounts_of(what, composition, settings))
             order = replace(order, lead_s=0.0, operator=None, kept=composition.kept(0, 1))
             for service, basis in composition.basis.items():
                 say(f"{service:<12} {basis:<9} {order.urls[service]}")
@@ -74,21 +84,28 @@ def chosen(order: Order) -> tuple[Enrollment, Plan]:
     """The device that walks, and a plan for it."""
     kept = [one for one in order.remembered().values() if one.device is not None]
     if order.enrollment == EnrollmentLogin() and kept:
-        plan = replace(order.plan(order.fleet()), typing_median_s=TYPING_S, publishes=())
+        plan = replace(order.plan(order.fleet()), **_AS_A_CHECK)
         return next((one for one in kept if one.user is not None), kept[0]), plan
     row, plan = plan_of_one_more(order)
     return Enrollment(row, None), plan
 
 
 def plan_of_one_more(order: Order) -> tuple[int, Plan]:
-    """A device that no fleet of this scenario has, and a plan in which it is the first person's."""
+    """A device that no fleet of this scenario has, and a plan in which it is the first person's: online."""
     scenario = order.scenario
     row = scenario.devices
     fleet = make_fleet(scenario.organisation, row + 1, scenario.seed)
-    person = device_facts(fleet, scenario.organisation, int(fleet["staff"].argmax()))
+    first = min(order.accounts.listed, default=int(fleet["staff"].argmax()))
+    person = device_facts(fleet, scenario.organisation, first)
     device = device_facts(fleet, scenario.organisation, row)
     facts = replace(device, spare=False, user=person.user, display_name=person.display_name)
-    return row, replace(order.plan(fleet), typing_median_s=TYPING_S, publishes=(), facts=lambda row: facts)
+    account = order.accounts.of(person)
+    return row, replace(
+        order.plan(fleet),
+        **_AS_A_CHECK,
+        facts=lambda row: facts,
+        account=lambda facts: account,
+    )
 
 
 @dataclass(slots=True)
@@ -165,12 +182,16 @@ async def _walk(order: Order, account: Account) -> int:
     sockets.pool.watch = account.hop
     facts = plan.facts(row)
     device = devices_of({row: kept}, plan, lambda row: sockets.wire(facts))[row]
-    account.persons = (facts.user, facts.display_name)
-    account.say(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {facts.user}")
-    first = WALK[0] if device.identity is None else KEPT_FIRST
-    # nobody signs in who does not in the scenario either
-    rest = WALK[1:] if order.scenario.starts("boot") else ()
-    stopped = await _journeys(world, device, account.say, (first, *rest))
+    user = plan.account(facts).user
+    account.persons = (user, facts.display_name)
+    account.say(f"device {row}: {facts.model}, {facts.department}, {facts.site}, {user}")
+    if order.scenario.enrollment.when == "never":
+        walk = SHORT_WALK
+    else:
+        first = WALK[0] if device.identity is None else KEPT_FIRST
+        # nobody signs in who does not in the scenario either
+        walk = (first, *(WALK[1:] if order.scenario.starts("boot") else ()))
+    stopped = await _journeys(world, device, account.say, walk)
     if device.line is not None:
         device.line.close()
     await sockets.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulator.composition import What
 from simulator.errors import UserError
+from simulator.exports import EXPORTS
 
 USAGE, OUR_BUG = 2, 70
 
@@ -67,6 +68,12 @@ def _fleet(options: argparse.Namespace) -> int:
     return show_fleet(_what(options), rows=options.rows, csv=options.csv)
 
 
+def _accounts(options: argparse.Namespace) -> int:
+    from simulator.export import export_accounts
+
+    return export_accounts(_what(options), options.format, options.out)
+
+
 def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
@@ -79,9 +86,8 @@ def _backend(options: argparse.Namespace) -> int:
 
     place = Place(options.host, options.port)
     keys = options.policy_keys
-    return serve(
-        What(options.scenario), options.domain, data=options.data, broker=options.broker, place=place, policy_keys=keys
-    )
+    what = What(options.scenario, secret_file=options.accounts_secret)
+    return serve(what, options.domain, data=options.data, broker=options.broker, place=place, policy_keys=keys)
 
 
 _COMMANDS = {
@@ -90,6 +96,7 @@ _COMMANDS = {
     "plan": _plan,
     "scenarios": _scenarios,
     "fleet": _fleet,
+    "accounts": _accounts,
     "report": _report,
     "backend": _backend,
 }
@@ -105,6 +112,9 @@ def _what(options: argparse.Namespace) -> What:
         options.target,
         options.targets,
         options.enrollments,
+        options.accounts,
+        options.reuse_accounts,
+        options.accounts_secret,
     )
 
 
@@ -112,21 +122,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fleetrush", description=_WHAT)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     what = _scenario_options()
+    secret = argparse.ArgumentParser(add_help=False)
+    secret.add_argument(
+        "--accounts-secret",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="what generated passwords follow from (default: a file of your own, made once, outside every run folder)",
+    )
+    people = argparse.ArgumentParser(add_help=False, parents=[secret])
+    people.add_argument(
+        "--accounts",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="CSV of test accounts: user,password,totp,expendable",
+    )
+    people.add_argument(
+        "--reuse-accounts", action="store_true", help="let several people sign in with one account; the report says so"
+    )
     engines = argparse.ArgumentParser(add_help=False)
     engines.add_argument("--engines", type=_positive, default=1, metavar="N", help="processes that send (default 1)")
     broker = argparse.ArgumentParser(add_help=False)
     broker.add_argument(
         "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
     )
-    run = commands.add_parser("run", parents=[what, engines, broker], help="play a scenario and judge it")
+    run = commands.add_parser("run", parents=[what, people, engines, broker], help="play a scenario and judge it")
     run.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
     run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
     run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
-    check = commands.add_parser("check", parents=[what, broker], help="one device, every exchange shown, no load")
+    check = commands.add_parser(
+        "check", parents=[what, people, broker], help="one device, every exchange shown, no load"
+    )
     check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
-    commands.add_parser("plan", parents=[what, engines], help="what a run would send; sends nothing")
+    commands.add_parser("plan", parents=[what, people, engines], help="what a run would send; sends nothing")
     scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
     scenarios.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
@@ -140,9 +171,18 @@ def _parser() -> argparse.ArgumentParser:
     fleet.add_argument(
         "--re-enroll", default=None, metavar="ROWS", help="let these enroll anew in the next run, as after a wipe"
     )
+    fleet.set_defaults(accounts=None, reuse_accounts=False, accounts_secret=None)
+    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
+    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
+    accounts.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
+    )
+    accounts.set_defaults(accounts=None, reuse_accounts=False)
     report = commands.add_parser("report", help="judge and report recorded runs again")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
-    backend = commands.add_parser("backend", parents=[broker], help="serve the stand-in backend until interrupted")
+    backend = commands.add_parser(
+        "backend", parents=[broker, secret], help="serve the stand-in backend until interrupted"
+    )
     backend.add_argument(
         "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
     )

@@ -6,7 +6,7 @@ It reads scenario and targets files; it starts nothing and sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from scenarios.load import Overrides, load
 from scenarios.schema import Known, Scenario
 from scenarios.targets import ENROLLS_WITH, SERVICES, Services, Targets, read_targets
 from simulator import credentials
+from simulator.accounts import Accounts, listed_accounts
 from simulator.act_checks import wrong_acts
 from simulator.device import EnrollmentLogin
 from simulator.enrollments_file import EnrollmentsFile, Origin
@@ -26,7 +27,8 @@ from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEYS, STEPS
 from simulator.operator import ACTIONS, Act, OperatorLogin, acts_of
 from simulator.order import Order, management_url
-from simulator.standins import STAND_IN, StandIns
+from simulator.secretfile import accounts_secret, default_path
+from simulator.standins import STAND_IN, StandIns, StandInSettings
 from simulator.timetable import journeys_of, lead_s, make_timetable, run_second
 
 KNOWN = Known(
@@ -48,6 +50,13 @@ class What:
     targets: Sequence[str] = ()
     targets_file: Path | None = None
     enrollments: Path | None = None
+    accounts_file: Path | None = None
+    reuse_accounts: bool = False
+    secret_file: Path | None = None
+
+    def secret(self) -> bytes:
+        """What the passwords of generated accounts follow from. Raises: UserError."""
+        return accounts_secret(self.secret_file or default_path())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,8 @@ class Composition:
     """One run before it starts. Times in run seconds; `lead_s` is where the morning begins, after enrollment.
 
     `enrollments` is the file that keeps the fleet enrolled, None where nothing is kept. `enrollment` and
-    `verification_key` are what a named management server wants; a stand-in tells its own.
+    `verification_key` are what a named management server wants; a stand-in tells its own. `accounts` have no
+    secret yet.
     """
 
     scenario: Scenario
@@ -66,6 +76,7 @@ class Composition:
     enrollments: EnrollmentsFile | None
     enrollment: EnrollmentLogin
     verification_key: bytes
+    accounts: Accounts
 
     @property
     def enrolled(self) -> NDArray[np.bool_]:
@@ -122,6 +133,11 @@ def compose(what: What) -> Composition:
         verification_key = credentials.verification_key(management, faults)
         if not faults:
             faults += _missing(scenario, targets.targets, enrollment, enrollments)
+    if what.accounts_file is not None and targets.targets.identity is None:
+        faults.append(
+            "--accounts: the stand-in knows generated users alone: name a provider with --target identity=URL"
+        )
+    faults += _unplayable(scenario, targets)
     if faults:
         raise UserError(*faults)
     kept = 0 if enrollments is None else int(enrollments.enrolled(scenario.devices).sum())
@@ -135,14 +151,39 @@ def compose(what: What) -> Composition:
         enrollments=enrollments,
         enrollment=enrollment,
         verification_key=verification_key,
+        accounts=_listed(what, scenario),
     )
 
 
-def order_of(composition: Composition, stand_ins: StandIns, password_secret: bytes, shards: int = 1) -> Order:
+def _listed(what: What, scenario: Scenario) -> Accounts:
+    """The accounts of --accounts; without it none are listed."""
+    if what.accounts_file is None:
+        return Accounts()
+    fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
+    return listed_accounts(what.accounts_file, scenario, fleet, reuse=what.reuse_accounts)
+
+
+def _unplayable(scenario: Scenario, targets: Targets) -> Iterator[str]:
+    """What the kinds of sign-in need and do not have."""
+    if scenario.sign_in.returning and set(targets.urls) >= set(SERVICES) - {"push"}:
+        yield (
+            f"{scenario.name}: [sign_in] offline_unlock and expired_token need what our stand-in handed out on an"
+            " earlier day, and every service is named: leave one to the stand-in, or set both to 0"
+        )
+
+
+def accounts_of(what: What, composition: Composition, settings: StandInSettings) -> Accounts:
+    """Whose account each person signs in with: those whose passwords the identity provider knows. Raises: UserError."""
+    stood_in = composition.basis["identity"] == STAND_IN
+    return replace(composition.accounts, secret=settings.password_secret if stood_in else what.secret())
+
+
+def order_of(composition: Composition, stand_ins: StandIns, accounts: Accounts, shards: int = 1) -> Order:
     """What the engine of shard 0 is told, but for what its rows keep.
 
     Args:
         stand_ins: running.
+        accounts: with their secret.
     Raises: UserError when devices were enrolled at another stand-in.
     """
     urls = stand_ins.urls | composition.targets.bases
@@ -160,7 +201,7 @@ def order_of(composition: Composition, stand_ins: StandIns, password_secret: byt
         targets=composition.targets,
         operator=OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None,
         enrollment=enrollment,
-        password_secret=password_secret,
+        accounts=accounts,
         verification_key=verification_key,
         enrolled=composition.enrolled,
         keeps=composition.enrollments is not None,

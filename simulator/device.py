@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scenarios.sign_in import SignIn
 from simulator.fleet import DeviceFacts
 from simulator.operator import Act, OperatorLogin
+from simulator.protocols.account import Account as IdpAccount
 from simulator.protocols.management import (
     DeviceSettings,
     ExtensionPolicy,
@@ -66,6 +68,16 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """An act that kills tokens: its number, the run second at which it is due, and over how many real seconds after it
+    the devices make their next call, and notice."""
+
+    action: int
+    due: float
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EnrollmentLogin:
     """With what devices may be enrolled. Each way to enroll needs one of them; what there is none of is empty.
 
@@ -89,9 +101,10 @@ class EnrollmentLogin:
 class Plan:
     """What every journey of a run may know. URLs are bases without a trailing slash; times in real seconds.
 
-    `facts` tells who a fleet row is. `way`, `state_determination` and `kiosk` are how devices enroll (scenarios.schema,
-    Enrollment). `verification_key` is the DER of the key that vouches for policy keys, None
-    where a management server's is not known. `operator` is None where no backend of ours takes acts.
+    `facts` tells who a fleet row is, `account` with what its person signs in, `kind` in what way (kinds.py). `way`,
+    `state_determination` and `kiosk` are how devices enroll (scenarios.schema, Enrollment). `enroll_at_boot`: one that
+    is not enrolled does it when its lid opens. `verification_key` is the DER of the key that vouches for policy keys,
+    None where a management server's is not known. `operator` is None where no backend of ours takes acts.
     """
 
     seed: int
@@ -102,17 +115,21 @@ class Plan:
     push_url: str
     domain: str
     enrollment: EnrollmentLogin
-    password_secret: bytes
+    account: Callable[[DeviceFacts], IdpAccount]
+    kind: Callable[[int], str]
+    sign_in: SignIn
     typing_median_s: float
     typing_sigma: float
     facts: Callable[[int], DeviceFacts]
     way: str = "account"
     state_determination: str = "unified"
     kiosk: bool = False
+    enroll_at_boot: bool = False
     verification_key: bytes | None = None
     operator: OperatorLogin | None = None
     acts: tuple[Act, ...] = ()
     publishes: tuple[Publish, ...] = ()
+    expiries: tuple[Expiry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -168,7 +185,7 @@ class Device:
     Attributes:
         identity, trust, settings, scheduler: of the device's own registration and policy.
         user_identity, user_trust, user_settings, user_scheduler: of the user's.
-        refresh_token: of the user's sign-in, for access tokens later on.
+        refresh_token, access_token: of the user's sign-in, "" where there are none; token_failures in a row.
         in_session: whether the user is signed in now.
         accounts: device-local ones by account id, None while there are none.
         extensions: files of extension policy by policy type and extension id, None while there are none.
@@ -206,6 +223,8 @@ class Device:
     user_settings: UserSettings | None = None
     user_scheduler: Scheduler = field(default_factory=Scheduler)
     refresh_token: str = ""
+    access_token: str = ""
+    token_failures: int = 0
     in_session: bool = False
     accounts: dict[str, Account] | None = None
     extensions: dict[tuple[str, str], ExtensionFile] | None = None

@@ -39,11 +39,30 @@ def _post(name: str) -> Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]
     def build(login: OperatorLogin, act: Act) -> Exchange[dict[str, Any]]:
         # `payload` comes back in every push that the act causes, so that a device knows which act it heard of.
         told = {"payload": push_payload(act.action)} if name in PUBLISHES else {}
-        body = json.dumps({**told, **act.settings}).encode()
-        headers = (("Authorization", f"Bearer {login.token}"), ("Content-Type", "application/json"))
-        return Exchange(f"operator.{name}", Request("POST", f"{login.url}/operator/{name}", headers, body), _read)
+        settings = {key: value for key, value in act.settings.items() if key != WITHIN}
+        return Exchange(f"operator.{name}", _request(login, name, {**told, **settings}), _read)
 
     return build
+
+
+def _request(login: OperatorLogin, name: str, told: Mapping[str, Any]) -> Request:
+    headers = (("Authorization", f"Bearer {login.token}"), ("Content-Type", "application/json"))
+    return Request("POST", f"{login.url}/operator/{name}", headers, json.dumps(told).encode())
+
+
+def session(login: OperatorLogin, user: str) -> Exchange[tuple[str, str]]:
+    """Ask for what a sign-in on an earlier day left on a device; no act of a scenario.
+
+    Args:
+        user: an address of the enrolment domain.
+    Returns: a refresh token, and an access token that has died since.
+    """
+
+    def read(response: Response) -> tuple[str, str]:
+        told = _read(response)
+        return str(told.get("refresh_token", "")), str(told.get("access_token", ""))
+
+    return Exchange("operator.session", _request(login, "session", {"user": user}), read)
 
 
 def _read(response: Response) -> dict[str, Any]:
@@ -68,6 +87,7 @@ ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
     "rotate_key": _post("rotate_key"),
     "inject_fault": _post("inject_fault"),
     "clear_faults": _post("clear_faults"),
+    "expire_tokens": _post("expire_tokens"),
 }
 
 
@@ -102,6 +122,10 @@ def acts_of(scenario: Scenario, lead: float, named: Container[str] = ()) -> tupl
 
 # Acts after which every online device owes to have the policy applied.
 PUBLISHES = frozenset({"publish_policy"})
+
+# Acts that kill tokens, and the setting of theirs that is the devices' own: over how many real seconds they notice.
+EXPIRES = frozenset({"expire_tokens"})
+WITHIN = "within_s"
 
 # The operator's own row in the record (reports.record.OPERATOR).
 OPERATOR_ROW = 2**32 - 1

@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
+from simulator.accounts import Accounts
 from simulator.agenda import Start
-from simulator.device import Device, EnrollmentLogin, Plan, Publish, Wire
+from simulator.device import Device, EnrollmentLogin, Expiry, Plan, Publish, Wire
 from simulator.enrollments import Enrollment, Reader, device_of
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys.operate import first_after, start_of
 from simulator.journeys.policies import identity_of
-from simulator.operator import PUBLISHES, OperatorLogin, acts_of
+from simulator.kinds import kind_of
+from simulator.operator import EXPIRES, PUBLISHES, WITHIN, OperatorLogin, acts_of
 from simulator.timetable import journeys_of, make_timetable, run_second
 
 DM_PATH = "/devicemanagement/data/api"
@@ -46,7 +48,7 @@ class Order:
     targets: Targets
     operator: OperatorLogin | None
     enrollment: EnrollmentLogin
-    password_secret: bytes
+    accounts: Accounts
     verification_key: bytes
     enrolled: NDArray[np.bool_] | None = None
     kept: str = ""
@@ -63,7 +65,7 @@ class Order:
             "targets": self.targets.model_dump_json(by_alias=True),
             "operator": None if self.operator is None else [self.operator.url, self.operator.token],
             "enrollment": asdict(self.enrollment),
-            "password_secret": self.password_secret.hex(),
+            "accounts": self.accounts.to_json(),
             "verification_key": base64.b64encode(self.verification_key).decode(),
             "enrolled": _packed(self.enrolled),
             "kept": self.kept,
@@ -82,7 +84,7 @@ class Order:
             targets=Targets.model_validate_json(told.pop("targets")),
             enrollment=EnrollmentLogin(**told.pop("enrollment")),
             operator=None if operator is None else OperatorLogin(*operator),
-            password_secret=bytes.fromhex(told.pop("password_secret")),
+            accounts=Accounts.from_json(told.pop("accounts")),
             verification_key=base64.b64decode(told.pop("verification_key")),
             **told,
         )
@@ -109,7 +111,10 @@ class Order:
             push_url=self.urls["push"],
             domain=scenario.organisation.domain,
             enrollment=self.enrollment,
-            password_secret=self.password_secret,
+            account=self.accounts.of,
+            kind=lambda row: kind_of(scenario.sign_in, scenario.seed, row),
+            sign_in=scenario.sign_in,
+            enroll_at_boot=scenario.enrollment.when == "first_boot",
             typing_median_s=scenario.people.typing_median_s,
             typing_sigma=scenario.people.typing_sigma,
             facts=lambda row: device_facts(fleet, scenario.organisation, row),
@@ -120,6 +125,9 @@ class Order:
             operator=self.operator,
             acts=acts,
             publishes=tuple(Publish(act.action, act.due) for act in acts if act.name in PUBLISHES),
+            expiries=tuple(
+                Expiry(act.action, act.due, act.settings.get(WITHIN, 0)) for act in acts if act.name in EXPIRES
+            ),
         )
 
     def starts(self, fleet: NDArray[np.void]) -> Iterator[Start]:

@@ -32,7 +32,6 @@ EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 ENGINE_STEP_MS = 0.55
 BACKEND_STEP_MS = 0.45
 BACKEND_SIGN_IN_MS = 8.0
-SIGN_IN_STEPS = len(JOURNEYS["boot"].steps) + len(JOURNEYS["sign_in"].steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +58,38 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     names = journeys_of(scenario)
     counted = np.bincount(timetable["journey"], minlength=len(names)).tolist()
     peak = peak_rate_per_s(scenario)
+    online = peak * (1 - scenario.sign_in.returning)
+    steps = sum(rate * len(JOURNEYS[name].steps) for name, rate in peak_rates_per_s(scenario).items())
+    enrolling = enroll_rate_per_s(scenario)
     lines = scenario.starts("boot")
-    http = ceil(max(peak, scenario.enrollment.rate_per_s) * ORIGINS * CONNECTION_S)
-    http = min(http, scenario.devices * ORIGINS)
-    steps = peak * SIGN_IN_STEPS
+    http = min(ceil(max(peak, enrolling) * ORIGINS * CONNECTION_S), scenario.devices * ORIGINS)
     return Forecast(
         starts=dict(zip(names, counted, strict=True)),
         duration_s=composition.end_s,
-        peak_sign_ins_per_s=peak,
+        peak_sign_ins_per_s=online,
         peak_steps_per_s=steps,
-        enroll_steps_per_s=scenario.enrollment.rate_per_s * enroll_steps(scenario),
+        enroll_steps_per_s=enrolling * enroll_steps(scenario),
         engine_descriptors=ceil((lines + http) / engines) + SPARE_DESCRIPTORS,
         backend_descriptors=http + SPARE_DESCRIPTORS,
         ports=lines + http,
         engine_cpu=steps * ENGINE_STEP_MS / 1000 / engines,
-        backend_cpu=(steps * BACKEND_STEP_MS + peak * BACKEND_SIGN_IN_MS) / 1000,
+        backend_cpu=(steps * BACKEND_STEP_MS + online * BACKEND_SIGN_IN_MS) / 1000,
     )
+
+
+def peak_rates_per_s(scenario: Scenario) -> dict[str, float]:
+    """How often each journey of a lid is played in the fullest second, on average over the kinds of sign-in."""
+    peak, returning = peak_rate_per_s(scenario), scenario.sign_in.returning
+    if not scenario.starts("boot"):
+        return {"sign_in_only": peak}
+    first = {"enroll": peak} if scenario.enrollment.when == "first_boot" else {}
+    return first | {"boot": peak, "unlock": peak * returning, "sign_in": peak * (1 - returning)}
+
+
+def enroll_rate_per_s(scenario: Scenario) -> float:
+    """How many devices enroll in a second: before the morning, or as the lids open."""
+    first_boot = peak_rate_per_s(scenario)
+    return {"before": scenario.enrollment.rate_per_s, "first_boot": first_boot, "never": 0.0}[scenario.enrollment.when]
 
 
 def authorised_rate(composition: Composition) -> tuple[float, float] | None:
@@ -93,11 +108,11 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
     if not held:
         return None
 
-    def asked(*journeys: str) -> int:
-        return sum(step.partition(".")[0] in held for name in journeys for step in JOURNEYS[name].steps)
+    def asked(journey: str) -> int:
+        return sum(step.partition(".")[0] in held for step in JOURNEYS[journey].steps)
 
-    peak = peak_rate_per_s(scenario) * asked("boot", "sign_in")
-    rate = max(peak + 3 * sqrt(peak), scenario.enrollment.rate_per_s * asked("enroll"))
+    peak = sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items())
+    rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked("enroll"))
     return rate, leave.max_rate_per_s
 
 

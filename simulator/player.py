@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from simulator.agenda import Start
-from simulator.device import APPLIED, Device, Publish, Wire
+from simulator.device import APPLIED, Device, Expiry, Publish, Wire
 from simulator.journeys import JOURNEYS
 from simulator.journeys.hearing import on_line_lost, on_push
+from simulator.journeys.session import on_expiry
 from simulator.protocols.messages import Push, Trouble, Unknown
 from simulator.traveller import Stopped, Traveller, World
 
@@ -40,7 +41,9 @@ class Player:
         self._held: dict[tuple[int, str], Start] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._publishes = list(world.plan.publishes)
+        self._events: list[Publish | Expiry] = sorted(
+            (*world.plan.publishes, *world.plan.expiries), key=lambda event: event.due
+        )
         self._stopping = self._closed = False
         world.heard = self._heard
         world.line_lost = self._lost
@@ -80,15 +83,15 @@ class Player:
             device.wire.close()
 
     def _arm(self) -> None:
-        """Wake when the next start or publish is due."""
+        """Wake when the next start, publish or expiry is due."""
         if self._stopping or self.failure is not None:
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         due = self.world.agenda.next_due()
-        if self._publishes and (due is None or self._publishes[0].due < due):
-            due = self._publishes[0].due
+        if self._events and (due is None or self._events[0].due < due):
+            due = self._events[0].due
         if due is not None:
             self._timer = self._loop.call_later(max(0.0, due - self.world.clock.now()), self._turn)
 
@@ -96,8 +99,12 @@ class Player:
         """Begin all that is due. A timer that woke early finds nothing due and arms again."""
         self._timer = None
         now = self.world.clock.now()
-        while self._publishes and self._publishes[0].due <= now:
-            self._published(self._publishes.pop(0))
+        while self._events and self._events[0].due <= now:
+            event = self._events.pop(0)
+            if isinstance(event, Publish):
+                self._published(event)
+            else:
+                self._expired(event)
         while (start := self.world.agenda.pop(now)) is not None:
             if not self._closed or start.trigger in _CONSEQUENCES:
                 self._due(start)
@@ -108,6 +115,13 @@ class Player:
         for device in self.devices.values():
             if device.online:
                 device.open[APPLIED, publish.action] = publish.due
+
+    def _expired(self, expiry: Expiry) -> None:
+        """Each device with a session finds its token dead, at its next call."""
+        for device in self.devices.values():
+            start = on_expiry(self.world, device, expiry)
+            if start is not None:
+                self.world.agenda.put(start)
 
     def _device(self, row: int) -> Device:
         device = self.devices.get(row)
@@ -137,7 +151,7 @@ class Player:
             await journey.play(traveller)
         except Stopped as stopped:
             traveller.skip(journey.steps)
-            for name in journey.then:
+            for name in journey.then(traveller):
                 traveller.skip(JOURNEYS[name].steps)
             traveller.abandon(journey.owes, stopped.trouble)
         except asyncio.CancelledError:

@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 from scenarios.schema import Scenario
 from scenarios.targets import Targets
+from simulator.accounts import Accounts
 from simulator.agenda import Agenda
 from simulator.backend.core import Core
 from simulator.backend.settings import BackendSettings, Chance
@@ -214,7 +215,7 @@ class Stage:
     def __init__(self, scenario: Scenario, *, air: Callable[[Core, VirtualClock], Air] | None = None) -> None:
         self.clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
         # a secret that nobody needs to keep: it opens nothing but this rehearsal
-        settings = replace(StandInSettings.of(scenario), password_secret=b"rehearsal")
+        settings = StandInSettings.of(scenario, b"rehearsal")
         self._store = Store(":memory:")
         self.core = Core(self._store, _backend_settings(settings), _chance(scenario.seed))
         self._login = OperatorLogin(URLS["operator"], self.core.operator_token)
@@ -228,7 +229,7 @@ class Stage:
             targets=Targets(),
             operator=self._login,
             enrollment=EnrollmentLogin.told(self.operate("enrollment_token", {})),
-            password_secret=settings.password_secret,
+            accounts=Accounts(settings.password_secret),
             verification_key=self.core.verification_key,
         )
         self.tape, self.agenda = Tape(STEPS, JOURNEY_NAMES), Agenda()
@@ -290,6 +291,9 @@ def _backend_settings(settings: StandInSettings) -> BackendSettings:
         password_secret=settings.password_secret,
         domain=settings.domain,
         password_cost=settings.password_cost,
+        lock_after=settings.lock_after,
+        token_life_s=settings.token_life_s,
+        compression=settings.compression,
         robot_accounts=settings.robot_accounts,
         update_share=settings.update_share,
         **settings.terms,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from reports.runfolder import RunFolder
 from simulator.children import ChildFailed
-from simulator.composition import TARGET, Composition, What, compose, order_of
+from simulator.composition import TARGET, Composition, What, accounts_of, compose, order_of
 from simulator.conclusion import conclude
 from simulator.enrollments_file import locked
 from simulator.errors import UserError
@@ -73,7 +73,7 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     if file is not None:
         file.write()
     data = None if file is None else file.database
-    settings = StandInSettings.of(composition.scenario, data)
+    settings = StandInSettings.of(composition.scenario, what.secret(), data)
     recording: Recording | None = None
     for note in leave_notes(composition, time.time()):
         print(note)
@@ -82,7 +82,7 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
         with StandIns(
             settings, wanted=composition.basis, broker=options.broker, push_url=push_url, data=data
         ) as stand_ins:
-            order = order_of(composition, stand_ins, settings.password_secret, options.engines)
+            order = order_of(composition, stand_ins, accounts_of(what, composition, settings), options.engines)
             recording = Recording(composition, options, stand_ins)
             play(composition, options, recording, order)
     except ChildFailed as failed:

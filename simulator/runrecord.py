@@ -56,6 +56,7 @@ def run_record(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": _processor()},
         "targets": {name: {"url": urls.get(name, ""), "basis": basis} for name, basis in composition.basis.items()},
+        "accounts": dict(composition.accounts.told),
         "authorisation": None if authorisation is None else authorisation.model_dump(mode="json", by_alias=True),
         "steps": list(STEPS),
         "reasons": list(REASONS),

@@ -27,7 +27,7 @@ def serve(
     Returns: 0.
     Raises: UserError: the policy keys are none, or a stand-in does not start as it was told to.
     """
-    settings = StandInSettings.of(compose(what).scenario, data)
+    settings = StandInSettings.of(compose(what).scenario, what.secret(), data)
     if domain is not None:
         settings = replace(settings, domain=domain)
     if policy_keys is not None:

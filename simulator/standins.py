@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -54,6 +53,9 @@ class StandInSettings:
     domain: str
     password_secret: bytes
     password_cost: int
+    lock_after: int
+    token_life_s: int
+    compression: float
     robot_accounts: bool
     update_share: float
     release: str
@@ -61,19 +63,23 @@ class StandInSettings:
     terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scenario: Scenario, data: Path | None = None) -> StandInSettings:
+    def of(cls, scenario: Scenario, password_secret: bytes, data: Path | None = None) -> StandInSettings:
         """Of a scenario: the release is newer than every device's system.
 
         Args:
-            data: where the backend keeps its database, and with it the secret that passwords come from; made for one
-                life when None. Raises: UserError when that cannot be kept there.
+            password_secret: what passwords follow from.
+            data: where the backend keeps its database, if it does. One that knows passwords already keeps the secret
+                that those followed from, beside it. Raises: UserError when that cannot be kept there.
         """
         terms = scenario.backend.enrollment.model_dump(exclude_none=True)
         newest = max(int(model.os_version.partition(".")[0]) for model in scenario.organisation.models)
         return cls(
             domain=scenario.organisation.domain,
-            password_secret=secrets.token_bytes(SECRET_SIZE) if data is None else _kept_secret(data),
+            password_secret=password_secret if data is None else _kept_secret(data, password_secret),
             password_cost=scenario.backend.password_cost,
+            lock_after=scenario.sign_in.lock_after,
+            token_life_s=scenario.sign_in.token_life_s,
+            compression=scenario.day.compression,
             robot_accounts=scenario.backend.robot_accounts,
             update_share=scenario.updates.offered_share,
             release=f"{newest + 100}.1.0",
@@ -82,8 +88,8 @@ class StandInSettings:
         )
 
 
-def _kept_secret(data: Path) -> bytes:
-    """The secret of a database's passwords, of which the database itself has hashes only; made when there is none."""
+def _kept_secret(data: Path, new: bytes) -> bytes:
+    """The secret of a database's passwords, of which the database itself has hashes only; `new` when it is new."""
     path = data / "password_secret"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,11 +98,10 @@ def _kept_secret(data: Path) -> bytes:
             if len(secret) == SECRET_SIZE:
                 return secret
             raise UserError(f"{path}: damaged: expected {SECRET_SIZE} bytes; restore it, or remove {data}")
-        secret = secrets.token_bytes(SECRET_SIZE)
-        replace_file(path, secret)
+        replace_file(path, new)
     except OSError as error:
         raise UserError(f"{data}: the backend's database cannot be kept there: {error.strerror}") from None
-    return secret
+    return new
 
 
 class StandIns:
@@ -196,6 +201,9 @@ class StandIns:
             "domain": self._settings.domain,
             "password_secret": base64.b64encode(self._settings.password_secret).decode(),
             "password_cost": self._settings.password_cost,
+            "lock_after": self._settings.lock_after,
+            "token_life_s": self._settings.token_life_s,
+            "compression": self._settings.compression,
             "robot_accounts": self._settings.robot_accounts,
             "update_share": self._settings.update_share,
             **self._settings.terms,

@@ -5,7 +5,8 @@ with its source. Chance comes in as `u`, a number in [0, 1); nothing of ours is 
 device_management_service.cc, CRS = cloud_policy_refresh_scheduler.cc, CPI = cloud_policy_invalidator.cc and
 policy_invalidation_util.cc, FRT = fm_registration_token_uploader.cc, SU = status_uploader.cc, RS = report_scheduler.cc
 and report_uploader.cc, EDU = external_policy_data_updater.cc, RCJ = remote_command_job.h and the jobs of
-chrome/browser/ash/policy/remote_commands, NUC = update_engine next_update_check_policy_impl.cc.
+chrome/browser/ash/policy/remote_commands, NUC = update_engine next_update_check_policy_impl.cc,
+SAM = sync_auth_manager.cc (net/base/backoff_entry.cc).
 """
 
 from __future__ import annotations
@@ -125,6 +126,11 @@ ENROLL_RETRY_FIRST_S = 4.0
 ENROLL_RETRY_FACTOR = 1.5
 ENROLL_RETRY_JITTER = 0.1
 ENROLL_RETRY_MAX_S = 8 * MINUTE
+
+TOKEN_USED = 0.9  # of its life (oauth2_access_token_manager.cc; sign-in facts 1.4)
+TOKEN_ERROR_FIRST_S = 2.0
+TOKEN_ERROR_MAX_S = 4 * HOUR
+TOKEN_ERROR_JITTER = 0.2
 
 UPDATE_FIRST_S = 7 * MINUTE
 UPDATE_S = 45 * MINUTE
@@ -267,3 +273,18 @@ def update_check_s(u: float, *, overloaded: int = 0, poll_s: float = 0.0) -> flo
     interval_s = float(min(base_s * 2 ** min(overloaded, 10), UPDATE_MAX_S))
     fuzz_s = UPDATE_FUZZ_S if interval_s <= UPDATE_S else interval_s
     return interval_s + (u - 0.5) * fuzz_s
+
+
+def token_refresh_s(life_s: float) -> float:
+    """From getting an access token to fetching the next one."""
+    return TOKEN_USED * life_s
+
+
+def token_retry_s(u: float, failures: int) -> float:
+    """From a token request that failed in passing to the next try: 2 s, doubling, up to 4 h, up to a fifth less (SAM).
+
+    Args:
+        failures: how many in a row, 1 for the first.
+    """
+    wait_s: float = min(TOKEN_ERROR_FIRST_S * 2 ** min(failures - 1, 20), TOKEN_ERROR_MAX_S)
+    return wait_s * (1 - TOKEN_ERROR_JITTER * u)

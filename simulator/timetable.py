@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scenarios.arrivals import At, Bell, Even, Minutes
 from scenarios.evidence import part
-from scenarios.schema import Members, Scenario, Wave
+from scenarios.schema import LIDS, Members, Scenario, Wave
 from simulator.draw import draws
 
 # A start: run seconds, fleet row, index into journeys_of(scenario)
@@ -113,7 +113,8 @@ def journeys_of(scenario: Scenario) -> tuple[str, ...]:
 
 def lead_s(scenario: Scenario, to_enroll: int) -> float:
     """Real seconds from the run's first instant to the morning: what so many devices take to enroll, and a rest."""
-    return to_enroll / scenario.enrollment.rate_per_s + LEAD_REST_S if to_enroll else 0.0
+    before = scenario.enrollment.when == "before"
+    return to_enroll / scenario.enrollment.rate_per_s + LEAD_REST_S if before and to_enroll else 0.0
 
 
 def run_second(scenario: Scenario, lead: float, city_s: float) -> float:
@@ -146,6 +147,8 @@ def make_timetable(
     """
     rows = np.arange(len(fleet), dtype=np.uint32)
     to_enroll = rows if enrolled is None else rows[~enrolled]
+    if scenario.enrollment.when != "before":
+        to_enroll = to_enroll[:0]
     lead = lead_s(scenario, len(to_enroll))
     journeys = journeys_of(scenario)
     parts = []
@@ -200,19 +203,19 @@ def _members(scenario: Scenario, fleet: NDArray[np.void], rows: NDArray[np.uint3
     return np.sort(named[lots[: part(wave.share, len(named))]])
 
 
-def _waves(scenario: Scenario, journey: str) -> list[tuple[int, Curve]]:
-    """Count and curve of each wave that starts a journey."""
+def _waves(scenario: Scenario, journeys: tuple[str, ...]) -> list[tuple[int, Curve]]:
+    """Count and curve of each wave that starts one of these journeys."""
     return [
         (part(wave.share, round(scenario.eligible(wave.who))), curve(wave.arrivals))
         for wave in scenario.waves
-        if wave.journey == journey
+        if wave.journey in journeys
     ]
 
 
 def planned_curve(
-    scenario: Scenario, lead: float, journey: str = "boot", width_s: float = 10.0
+    scenario: Scenario, lead: float, journeys: tuple[str, ...] = LIDS, width_s: float = 10.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How many starts of a journey are expected, over the whole run.
+    """How many starts of these journeys are expected, over the whole run.
 
     Args:
         lead: run second of the day's start, as from lead_s.
@@ -223,13 +226,13 @@ def planned_curve(
     end = run_second(scenario, lead, scenario.day.end_s)
     # the last stretch reaches past the end, so that a start at the very end lies in it
     edges = np.arange(int(end // width_s) + 2, dtype=np.float64) * width_s
-    before = _expected(scenario, _waves(scenario, journey), lead, edges)
+    before = _expected(scenario, _waves(scenario, journeys), lead, edges)
     return edges, before[1:] - before[:-1]
 
 
-def peak_rate_per_s(scenario: Scenario, journey: str = "boot") -> float:
-    """The most starts of a journey expected within any one second of the run."""
-    waves = _waves(scenario, journey)
+def peak_rate_per_s(scenario: Scenario, journeys: tuple[str, ...] = LIDS) -> float:
+    """The most starts of these journeys expected within any one second of the run."""
+    waves = _waves(scenario, journeys)
     if not waves:
         return 0.0
     corners = np.concatenate([shape.edges_s for _, shape in waves])

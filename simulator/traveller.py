@@ -14,6 +14,7 @@ from simulator.agenda import Agenda, Start
 from simulator.device import APPLIED, Clock, Device, Plan
 from simulator.draw import bits, draw
 from simulator.fleet import DeviceFacts
+from simulator.protocols.account import Account
 from simulator.protocols.messages import (
     Exchange,
     Push,
@@ -90,6 +91,17 @@ class Traveller:
     def plan(self) -> Plan:
         """What every journey of the run may know."""
         return self.world.plan
+
+    @property
+    def account(self) -> Account:
+        """With what the device's person signs in."""
+        return self.world.plan.account(self.facts)
+
+    @property
+    def address(self) -> str:
+        """The person's e-mail address, whatever name is typed at the login."""
+        user = self.account.user
+        return user if "@" in user else f"{user}@{self.world.plan.domain}"
 
     @property
     def facts(self) -> DeviceFacts:

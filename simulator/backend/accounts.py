@@ -12,7 +12,7 @@ from hashlib import pbkdf2_hmac
 
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
-from simulator.protocols.identity import password_of
+from simulator.protocols.account import password_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS idp_users (
@@ -20,8 +20,7 @@ CREATE TABLE IF NOT EXISTS idp_users (
     failures INTEGER NOT NULL, locked_until_s REAL NOT NULL
 ) WITHOUT ROWID;
 """
-# Keycloak's brute force detection as it comes: 30 failures, then 15 minutes.
-FAILURES_MAX = 30
+# Keycloak's brute force detection as it comes (there after 30 failures): 15 minutes.
 LOCK_S = 900
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}")
 
@@ -58,7 +57,7 @@ class Accounts:
             right = hmac.compare_digest(hashed, row["hash"])
             failures = row["failures"]
         if not right:
-            locked_until_s = now + LOCK_S if failures + 1 >= FAILURES_MAX else 0
+            locked_until_s = now + LOCK_S if failures + 1 >= self._settings.lock_after else 0
             self._note(user, 0 if locked_until_s else failures + 1, locked_until_s)
         elif failures:
             self._note(user, 0, 0)

@@ -106,8 +106,18 @@ class Identity:
         return opened.fields[0] if opened else None
 
     def mint_access(self, user: str, scope: str, now: float, life_s: float = ACCESS_S) -> str:
-        """An access token of a user for a scope (space separated)."""
+        """An access token of a user for a scope (space separated), for so many real seconds."""
         return self._tokens.make("access", user, scope, until_s=now + life_s)
+
+    def mint_session(self, user: str, now: float) -> tuple[str, str]:
+        """What a sign-in on an earlier day left: a refresh token, and an access token that has died."""
+        dead = self._tokens.make("access", user, _EMAIL_SCOPE, until_s=now)
+        return self._tokens.make("refresh", user, until_s=now + REFRESH_S), dead
+
+    def expire_tokens(self, *, refresh: bool) -> None:
+        """Kill all access tokens at once, and all refresh tokens as well where that is said."""
+        for kind in ("access", "refresh") if refresh else ("access",):
+            self._tokens.expire(kind)
 
     def counts(self) -> Mapping[str, int]:
         """Since the start: sign-ins begun and done, assertions refused, codes and refresh tokens exchanged."""
@@ -201,8 +211,10 @@ class Identity:
             return json_answer(400, {"error": "invalid_grant"})
         user, more = granted
         scope = " ".join(scopes)
-        said = {"access_token": self.mint_access(user, scope, now), "id_token": self._id_token(user, now)}
-        return json_answer(200, {**said, "expires_in": ACCESS_S, "token_type": "Bearer", "scope": scope, **more})
+        life_s = self._settings.token_life_s
+        token = self._tokens.make("access", user, scope, until_s=now + life_s / self._settings.compression)
+        said = {"access_token": token, "id_token": self._id_token(user, now)}
+        return json_answer(200, {**said, "expires_in": life_s, "token_type": "Bearer", "scope": scope, **more})
 
     def _robot_tokens(self, granted: Granted, now: float) -> Response:
         said = {"access_token": self.mint_access(granted.robot, granted.scope, now), "expires_in": ACCESS_S}
@@ -228,7 +240,7 @@ class Identity:
     def _id_token(self, user: str, now: float) -> str:
         """A JSON Web Token (RFC 7519) under the stand-in's own key: Chrome reads it and does not verify it."""
         names = {"iss": self._settings.identity_url, "aud": CLIENT_ID, "sub": gaia_id_of(user), "email": user}
-        claims = {**names, "email_verified": True, "iat": int(now), "exp": int(now) + ACCESS_S}
+        claims = {**names, "email_verified": True, "iat": int(now), "exp": int(now) + self._settings.token_life_s}
         parts = ({"alg": "HS256", "typ": "JWT"}, claims)
         signed = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
         return f"{signed}.{self._tokens.sign(signed)}"

@@ -84,6 +84,8 @@ class Operator:
             ("POST", "rotate_key"): (self._rotate_key, frozenset()),
             ("POST", "enrollment_token"): (self._enrollment_token, frozenset()),
             ("POST", "set_enrollment"): (self._set_enrollment, frozenset(CHANGEABLE)),
+            ("POST", "session"): (self._session, frozenset({"user"})),
+            ("POST", "expire_tokens"): (self._expire_tokens, frozenset({"refresh"})),
             ("POST", "inject_fault"): (self._inject_fault, FAULT_KEYS),
             ("POST", "clear_faults"): (self._clear_faults, frozenset()),
         }
@@ -168,6 +170,16 @@ class Operator:
 
     def _clear_faults(self, _body: dict[str, Any], _now: float) -> Mapping[str, Any]:
         return {"cleared": self._faults.clear()}
+
+    def _session(self, body: dict[str, Any], now: float) -> Mapping[str, Any]:
+        """{"user": an address}: the tokens that a sign-in on an earlier day left: one refreshes, one has died."""
+        refresh_token, access_token = self._identity.mint_session(_take(body, "user", str), now)
+        return {"refresh_token": refresh_token, "access_token": access_token}
+
+    def _expire_tokens(self, body: dict[str, Any], _now: float) -> Mapping[str, Any]:
+        """{"refresh": whether refresh tokens die with the access tokens; else they live}."""
+        self._identity.expire_tokens(refresh=_take(body, "refresh", bool, False))
+        return {}
 
     def _enrollment_token(self, _body: dict[str, Any], now: float) -> Mapping[str, Any]:
         """With what devices are enrolled: an access token of the enrolment account, the enrollment token, and the

@@ -26,6 +26,9 @@ class BackendSettings:
         password_secret: what the users' passwords are derived from; the fleet is told the same.
         domain: the enrolment domain; users are name@domain.
         password_cost: iterations of PBKDF2-HMAC-SHA256 per login (2,500 cost about 1 ms).
+        lock_after: wrong passwords in a row that lock an account for a while.
+        token_life_s: how long access tokens live, as they say.
+        compression: how many of those seconds pass in a second.
         policy_keys: those to sign with, in their order; empty: made here, and vouched for by a key that is made here.
         robot_accounts: whether devices and browsers get robot accounts; without one a client does without.
         update_share: share of the devices that are offered the newest release, 0 to 1.
@@ -44,6 +47,9 @@ class BackendSettings:
     password_secret: bytes
     domain: str = "city.example"
     password_cost: int = 2500
+    lock_after: int = 30
+    token_life_s: int = 3600
+    compression: float = 1.0
     robot_accounts: bool = False
     policy_keys: tuple[ImportedKey, ...] = ()
     update_share: float = 0.1

@@ -19,6 +19,9 @@ CREATE TABLE IF NOT EXISTS spent (
     kind TEXT NOT NULL, id TEXT NOT NULL, until_s INTEGER NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS spent_until ON spent (until_s);
+CREATE TABLE IF NOT EXISTS token_ages (
+    service TEXT NOT NULL, kind TEXT NOT NULL, age INTEGER NOT NULL, PRIMARY KEY (service, kind)
+) WITHOUT ROWID;
 """
 # What has expired is forgotten at most this often: a write per minute and not per request.
 _FORGET_EVERY_S = 60
@@ -47,7 +50,11 @@ class Tokens:
         row = store.one("SELECT secret FROM token_secrets WHERE service = ?", service)
         assert row is not None
         self._secret: bytes = row["secret"]
-        self._store = store
+        self._store, self._service = store, service
+        self._ages = {
+            row["kind"]: int(row["age"])
+            for row in store.all("SELECT kind, age FROM token_ages WHERE service = ?", service)
+        }
         self._forgot_s = 0.0
 
     def make(self, kind: str, *fields: str, until_s: float, bound: str = "") -> str:
@@ -59,15 +66,27 @@ class Tokens:
             bound: what has to be shown with it; not carried in it.
         """
         body = _base64(json.dumps([int(until_s), *fields], separators=(",", ":")).encode())
-        return f"{body}.{self.sign(_signed(kind, body, bound))}"
+        return f"{body}.{self.sign(self._signed(kind, body, bound))}"
 
     def open(self, kind: str, token: str, now: float, *, bound: str = "") -> Opened | None:
         """What a token carries; None when it was not made here, for another kind, bound otherwise, or has expired."""
         body, _, mac = token.partition(".")
-        if not hmac.compare_digest(self.sign(_signed(kind, body, bound)).encode(), mac.encode("utf-8", "replace")):
+        if not hmac.compare_digest(self.sign(self._signed(kind, body, bound)).encode(), mac.encode("utf-8", "replace")):
             return None
         until_s, *fields = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         return Opened(tuple(fields), until_s) if now < until_s else None
+
+    def expire(self, kind: str) -> None:
+        """From now on no token of that kind opens that was made before."""
+        self._ages[kind] = self._ages.get(kind, 0) + 1
+        age = self._ages[kind]
+        self._store.execute("INSERT OR REPLACE INTO token_ages VALUES (?, ?, ?)", self._service, kind, age)
+
+    def _signed(self, kind: str, body: str, bound: str) -> str:
+        # The body has no space, so kind and body cannot run into each other or into what is bound; an age is a number
+        # with a space on either side, so that a kind of that name is another.
+        age = self._ages.get(kind)
+        return f"{kind} {body} {bound}" if age is None else f"{kind} {age} {body} {bound}"
 
     def sign(self, text: str) -> str:
         """HMAC-SHA256 over a text, as URL-safe base64 (HS256 of RFC 7518 3.2)."""
@@ -85,11 +104,6 @@ class Tokens:
             self._store.execute("DELETE FROM spent WHERE until_s < ?", int(now))
         done = self._store.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", kind, id_, int(until_s) + 1)
         return done.rowcount == 1
-
-
-def _signed(kind: str, body: str, bound: str) -> str:
-    # The body has no space, so kind and body cannot run into each other or into what is bound.
-    return f"{kind} {body} {bound}"
 
 
 def _base64(data: bytes) -> str:

@@ -19,19 +19,24 @@ from simulator.journeys import (
     obey,
     operate,
     reconnect,
+    refresh_token,
     register_user_again,
+    remember,
     renew_push_token,
+    renew_token,
     renew_user_push_token,
     sign_in,
     sync_accounts,
     sync_policy,
     sync_user_policy,
+    unlock,
     update,
     upload_report,
     upload_status,
     wipe,
     wipe_users,
 )
+from simulator.journeys.session import SIGNED_IN_AGAIN
 from simulator.traveller import Traveller
 
 
@@ -46,7 +51,7 @@ class Journey:
         opens: milestones that a planned start owes from its due instant on.
         owes: milestones that are lost when this journey is stopped.
         after: journeys of the same device that have to end first.
-        then: journeys that follow; when this one is stopped, their steps are skipped as well.
+        then: the journeys that follow on this device; when this one is stopped, their steps are skipped as well.
         plannable: whether a scenario's wave may start it.
     """
 
@@ -56,29 +61,35 @@ class Journey:
     opens: tuple[str, ...] = ()
     owes: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    then: tuple[str, ...] = ()
+    then: Callable[[Traveller], tuple[str, ...]] = lambda traveller: ()
     plannable: bool = False
 
 
 # One fetch at a time for each client's policy. A wipe takes away what these hold in their hands.
 _DEVICE_POLICY = ("boot", "sync_policy", "apply_push", "wipe")
-_USER_POLICY = ("sign_in", "sync_user_policy", "apply_user_push", "register_user_again", "wipe", "wipe_users")
-_WIPED = (
-    *("enroll", "boot", "sign_in", "obey", "reconnect", "sync_policy", "apply_push", "sync_accounts", "upload_status"),
-    *("sync_user_policy", "apply_user_push", "register_user_again", "fetch_extensions", "upload_report"),
-    *("renew_push_token", "renew_user_push_token"),
+_USER_POLICY = (
+    *("remember", "sign_in", "unlock", "sync_user_policy", "apply_user_push", "register_user_again"),
+    *("wipe", "wipe_users"),
 )
+_WIPED = (
+    *("enroll", "remember", "boot", "sign_in", "unlock", "obey", "reconnect", "sync_policy", "apply_push"),
+    *("sync_accounts", "upload_status", "sync_user_policy", "apply_user_push", "register_user_again"),
+    *("fetch_extensions", "upload_report", "renew_push_token", "renew_user_push_token"),
+    *("refresh_token", "renew_token", "sign_in_again"),
+)
+_SIGN_INS = ("sign_in", "sign_in_only", "unlock", "sign_in_again")
 
 JOURNEYS: dict[str, Journey] = {
     "enroll": Journey(enroll.play, enroll.STEPS, enroll.MAYBE, after=("wipe",), plannable=True),
+    "remember": Journey(remember.play, remember.STEPS, after=("enroll", "wipe")),
     "boot": Journey(
         boot.play,
         boot.STEPS,
         boot.MAYBE,
         opens=("signed_in", "ready"),
         owes=("signed_in", "ready"),
-        after=("enroll", "obey", "sign_in", "wipe"),
-        then=("sign_in",),
+        after=("enroll", "obey", "sign_in", "unlock", "wipe"),
+        then=lambda traveller: (boot.then(traveller),),
         plannable=True,
     ),
     "sign_in": Journey(
@@ -87,6 +98,23 @@ JOURNEYS: dict[str, Journey] = {
         sign_in.MAYBE,
         owes=("signed_in", "ready"),
         after=("boot", "wipe", "wipe_users"),
+    ),
+    "sign_in_only": Journey(
+        sign_in.play_only, sign_in.IDENTITY_STEPS, opens=("signed_in",), owes=("signed_in",), plannable=True
+    ),
+    "unlock": Journey(
+        unlock.play,
+        unlock.STEPS,
+        unlock.MAYBE,
+        owes=("signed_in", "ready"),
+        after=("boot", "remember", "wipe", "wipe_users"),
+    ),
+    "refresh_token": Journey(refresh_token.play, refresh_token.STEPS, after=(*_SIGN_INS, "wipe")),
+    "renew_token": Journey(
+        renew_token.play, renew_token.STEPS, renew_token.MAYBE, after=(*_SIGN_INS, "refresh_token", "wipe")
+    ),
+    "sign_in_again": Journey(
+        sign_in.play_again, sign_in.IDENTITY_STEPS, owes=(SIGNED_IN_AGAIN,), after=("boot", "renew_token", "wipe")
     ),
     "sync_policy": Journey(sync_policy.play, sync_policy.STEPS, sync_policy.MAYBE, after=_DEVICE_POLICY),
     "sync_user_policy": Journey(
@@ -101,7 +129,7 @@ JOURNEYS: dict[str, Journey] = {
     "fetch_extensions": Journey(fetch_extensions.play, fetch_extensions.STEPS, fetch_extensions.MAYBE, after=("wipe",)),
     "renew_push_token": Journey(renew_push_token.play, renew_push_token.STEPS, after=("boot", "reconnect", "wipe")),
     "renew_user_push_token": Journey(
-        renew_user_push_token.play, renew_user_push_token.STEPS, after=("sign_in", "wipe", "wipe_users")
+        renew_user_push_token.play, renew_user_push_token.STEPS, after=("sign_in", "unlock", "wipe", "wipe_users")
     ),
     "obey": Journey(obey.play, obey.STEPS, after=("boot", "wipe")),
     "reconnect": Journey(reconnect.play, reconnect.STEPS, after=("boot", "wipe")),
@@ -115,7 +143,7 @@ JOURNEYS: dict[str, Journey] = {
 }
 
 JOURNEY_NAMES: tuple[str, ...] = tuple(JOURNEYS)
-MILESTONES: tuple[str, ...] = ("signed_in", "ready", APPLIED, "updated")
+MILESTONES: tuple[str, ...] = ("signed_in", "ready", APPLIED, "updated", SIGNED_IN_AGAIN)
 STEPS: tuple[str, ...] = tuple(
     dict.fromkeys(
         [

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from simulator import timers
-from simulator.journeys import life, obey, policies, reconnect
+from simulator.journeys import life, obey, policies, reconnect, unlock
 from simulator.protocols.management import CommandReason, PolicyReason
 from simulator.protocols.messages import Refused, Skipped
 from simulator.protocols.naming import platform_of
@@ -23,6 +23,9 @@ MAYBE = policies.MAYBE
 async def play(traveller: Traveller) -> None:
     """From the lid, or a reboot, to the login screen, with all timers of this boot set."""
     device = traveller.device
+    if device.identity is None and traveller.plan.enroll_at_boot and traveller.start.trigger == "planned":
+        traveller.later("enroll", 0, trigger="follows")
+        device.setting_up = True
     if device.identity is None and device.setting_up:
         device.lid_waits = True  # enrollment goes on, and the person waits for it: its end boots the device
         return
@@ -49,7 +52,12 @@ async def play(traveller: Traveller) -> None:
     if device.disabled:
         raise Stopped("management.device_policy", Refused("not_entitled", "the server has this device disabled"))
     if someone:
-        traveller.later("sign_in", 0, trigger="follows")
+        traveller.later(then(traveller), 0, trigger="follows")
+
+
+def then(traveller: Traveller) -> str:
+    """The journey of the person at the login screen."""
+    return "unlock" if traveller.plan.kind(traveller.device.row) in unlock.KINDS else "sign_in"
 
 
 def _run_new_system(traveller: Traveller) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator import timers
-from simulator.journeys import policies
+from simulator.journeys import policies, unlock
 from simulator.protocols import management
 from simulator.protocols.attestation import NONCE_SIZE, SECRET_SIZE, Authority
 from simulator.protocols.management import DeviceState, Machine, Membership, PolicyReason, Register, Registration, Trust
@@ -57,6 +57,8 @@ async def play(traveller: Traveller) -> None:
             _ended(traveller)
         raise
     _ended(traveller)
+    if traveller.plan.kind(device.row) in unlock.KINDS and not traveller.facts.spare:
+        traveller.later("remember", 0, trigger="follows")
 
 
 def may_pass(stopped: Stopped) -> bool:

@@ -10,7 +10,10 @@ from simulator.protocols.policy_values import EXTENSION
 from simulator.traveller import Traveller
 
 # What runs for a signed-in user only.
-OF_USER = ("sync_user_policy", "apply_user_push", "renew_user_push_token", "register_user_again", "upload_report")
+OF_USER = (
+    *("sync_user_policy", "apply_user_push", "renew_user_push_token", "register_user_again", "upload_report"),
+    *("refresh_token", "renew_token", "sign_in_again"),
+)
 OF_BOOT = ("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "fetch_extensions", "obey", "reconnect")
 
 

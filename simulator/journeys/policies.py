@@ -120,15 +120,15 @@ async def fetch_account(traveller: Traveller, account: Account, reason: int) -> 
         account.trust, account.settings = policy.trust, policy.settings
 
 
-async def register_user(traveller: Traveller, access_token: str) -> None:
-    """Register the user who signed in unless that was done before, then fetch and check the user's policy.
+async def register_user(traveller: Traveller, user: str, access_token: str) -> None:
+    """Register the user (an address) who signed in unless that was done before, then fetch and check the user's policy.
 
     News of a policy that the device has already is waited for a while; then the session begins with that. Without any
     there is no session.
 
     Raises: Stopped.
     """
-    device, plan, user = traveller.device, traveller.plan, traveller.facts.user
+    device, plan = traveller.device, traveller.plan
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
         ephemeral = device.settings is not None and device.settings.ephemeral_users

@@ -8,13 +8,14 @@ from __future__ import annotations
 from math import exp
 from statistics import NormalDist
 
-from simulator.journeys import clients, policies
+from simulator.journeys import clients, policies, session
 from simulator.protocols import identity
-from simulator.protocols.forms import LoginForm, SamlPost
-from simulator.protocols.messages import Skipped
+from simulator.protocols.account import wrong_password
+from simulator.protocols.forms import LoginForm, NextPage, SamlPost
+from simulator.protocols.messages import Refused, Skipped
 from simulator.traveller import Stopped, Traveller
 
-STEPS = (
+IDENTITY_STEPS = (
     "identity.entry",
     "identity.login_page",
     "identity.login",
@@ -25,10 +26,8 @@ STEPS = (
     "identity.userinfo",
     "identity.multilogin",
     "identity.accounts",
-    "management.register_user",
-    "management.user_policy",
-    "management.push_token",
 )
+STEPS = (*IDENTITY_STEPS, "management.register_user", "management.user_policy", "management.push_token")
 MAYBE = ("management.validation_report",)
 
 _NORMAL = NormalDist()
@@ -39,41 +38,89 @@ async def play(traveller: Traveller) -> None:
     """From the login screen to a session whose policy is in force."""
     if traveller.device.identity is None:
         raise Stopped(STEPS[0], Skipped("earlier_step", "the device was wiped"))
-    management_token = await _sign_in(traveller)
+    signed_in = await _sign_in(traveller, wrong=_wrong_passwords(traveller))
+    if signed_in is None:
+        return
     traveller.reached("signed_in")
-    await policies.register_user(traveller, management_token)
+    await policies.register_user(traveller, *signed_in)
     traveller.reached("ready")
     # The login screen's pages have a storage of their own, which is cleared (gaia_auth_host/authenticator.js).
     traveller.device.wire.forget_cookies()
     await clients.tell_push_token(traveller, clients.USER)
 
 
-async def _sign_in(traveller: Traveller) -> str:
-    """Through the provider's pages to the tokens. Returns: an access token for device management."""
-    plan, user = traveller.plan, traveller.facts.user
-    base = plan.identity_url
-    page = await traveller.ask(identity.login_page(await traveller.ask(identity.entry(base, plan.domain))))
-    typed = False
+async def play_only(traveller: Traveller) -> None:
+    """From the login screen to the tokens, on a device that nobody manages here: no other service is asked."""
+    if await _sign_in(traveller, wrong=_wrong_passwords(traveller)) is not None:
+        traveller.reached("signed_in")
+        traveller.device.wire.forget_cookies()
+
+
+async def play_again(traveller: Traveller) -> None:
+    """In a session whose tokens are no good any more: the same, and everything else is there already."""
+    await _sign_in(traveller, wrong=0)
+    traveller.reached(session.SIGNED_IN_AGAIN)
+    traveller.device.wire.forget_cookies()
+
+
+async def _sign_in(traveller: Traveller, *, wrong: int) -> tuple[str, str] | None:
+    """Through the provider's pages to the tokens, after so many wrong passwords.
+
+    Returns: the user's address, and an access token for device management; None for one who is locked out, as the
+        scenario has it: what that device owed is closed.
+    """
+    post = await _through_pages(traveller, wrong)
+    if post is not None:
+        return await _tokens(traveller, post)
+    traveller.abandon(("signed_in", "ready"), Refused("login_page_again", "the account is locked"))
+    traveller.device.wire.forget_cookies()
+    return None
+
+
+async def _through_pages(traveller: Traveller, wrong: int) -> SamlPost | None:
+    """From the entry to the assertion; None where a locked account is refused. Each password and code takes typing."""
+    account, tried = traveller.account, 0
+    locked_out = wrong >= traveller.plan.sign_in.lock_after
+    page: NextPage | None = await _first_page(traveller)
     while isinstance(page, LoginForm):
-        if page.password_field and not typed:
+        if page.password_field or page.code_field:
             await traveller.wait(typing_s(traveller))
-            typed = True
-        page = await traveller.ask(identity.submit(page, user, identity.password_of(plan.password_secret, user)))
-    return await _tokens(traveller, page)
+        if page.password_field and tried < wrong:
+            tried += 1
+            again = await traveller.ask(identity.submit_wrong(page, account.user, wrong_password(tried)))
+            page = again or await _first_page(traveller)
+        elif page.password_field and locked_out:
+            page = await traveller.ask(identity.submit_locked(page, account.user, account.password))
+        else:
+            code = account.code(traveller.utc_ms() / 1000)
+            page = await traveller.ask(identity.submit(page, account.user, account.password, code))
+    return page
 
 
-async def _tokens(traveller: Traveller, post: SamlPost) -> str:
+async def _first_page(traveller: Traveller) -> NextPage:
+    base, domain = traveller.plan.identity_url, traveller.plan.domain
+    return await traveller.ask(identity.login_page(await traveller.ask(identity.entry(base, domain))))
+
+
+async def _tokens(traveller: Traveller, post: SamlPost) -> tuple[str, str]:
     base, device = traveller.plan.identity_url, traveller.device
-    assert device.identity is not None
+    device_id = traveller.uuid("device client") if device.identity is None else device.identity.device_id
     signed_in = await traveller.ask(identity.continue_page(await traveller.ask(identity.assertion(base, post))))
-    tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device.identity.device_id))
+    tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device_id))
     device.refresh_token = tokens.refresh_token
     access = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.MANAGEMENT_SCOPES))
     sync = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.SYNC_SCOPES))
+    session.keep(traveller, sync)
     await traveller.ask(identity.userinfo(base, sync.token))
     await traveller.ask(identity.multilogin(base, tokens.access_token, signed_in.gaia_id))
     await traveller.ask(identity.accounts(base))
-    return access.token
+    return signed_in.email, access.token
+
+
+def _wrong_passwords(traveller: Traveller) -> int:
+    """How many wrong passwords this person types before the right one: on an expendable account alone."""
+    kind, lock_after = traveller.plan.kind(traveller.device.row), traveller.plan.sign_in.lock_after
+    return {"wrong_password": 1, "locked_account": lock_after}.get(kind, 0) if traveller.account.expendable else 0
 
 
 def typing_s(traveller: Traveller) -> float:

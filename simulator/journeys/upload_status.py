@@ -66,7 +66,7 @@ def note_use(traveller: Traveller) -> None:
     """
     device, now_ms = traveller.device, traveller.utc_ms()
     from_ms, device.noted_ms = device.noted_ms or now_ms, now_ms
-    email = traveller.facts.user if _told_of(device) else ""
+    email = device.user_trust.username if device.user_trust is not None and _told_of(device) else ""
     while from_ms < now_ms:
         day_ms = (from_ms + _AHEAD_MS) // _DAY_MS * _DAY_MS
         until_ms = min(now_ms, day_ms + _DAY_MS - _AHEAD_MS)
@@ -173,7 +173,7 @@ def _network(traveller: Traveller, at_s: float) -> Network | None:
 
 def _users(traveller: Traveller) -> tuple[str, ...]:
     device = traveller.device
-    return () if device.user_identity is None else (traveller.facts.user if device.affiliated else "",)
+    return () if device.user_trust is None else (device.user_trust.username if device.affiliated else "",)
 
 
 def _disk(traveller: Traveller, at_s: float) -> Disk:

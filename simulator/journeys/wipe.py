@@ -14,7 +14,11 @@ from simulator.traveller import Traveller
 
 STEPS: tuple[str, ...] = ()
 # What a wiped device does no more until it is enrolled again and boots.
-_FORGOTTEN = (*life.OF_BOOT, *life.OF_USER, "sign_in", "upload_status", "check_update", "update")
+_FORGOTTEN = (
+    *("remember", "sign_in", "unlock", "upload_status", "check_update", "update"),
+    *life.OF_BOOT,
+    *life.OF_USER,
+)
 
 
 async def play(traveller: Traveller) -> None:

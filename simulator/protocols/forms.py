@@ -23,6 +23,7 @@ _CONTENT_TYPE = ("Content-Type", "application/x-www-form-urlencoded")
 # What providers call these fields: Keycloak username, Shibboleth j_username, AD FS UserName, LemonLDAP user.
 _USER_WORDS = ("user", "email", "login", "ident", "account", "uid")
 _PASSWORD_WORDS = ("passw", "pwd")
+# Keycloak otp and totp, Shibboleth j_tokenNumber, AD FS OathCode and VerificationCode
 _ONE_TIME_WORDS = ("otp", "token", "code")
 _PLAIN = ("text", "email", "tel")
 _UNSAFE = re.compile(rb"[^0-9A-Za-z*._-]")
@@ -30,15 +31,16 @@ _UNSAFE = re.compile(rb"[^0-9A-Za-z*._-]")
 
 @dataclass(frozen=True, slots=True)
 class LoginForm:
-    """A form on the way to the assertion, ready but for the user's name and password.
+    """A form on the way to the assertion, ready but for what its person types.
 
     Attributes:
         action: absolute URL. method: "GET" or "POST".
         fields: what is submitted, in document order, the default button among it.
-        user_field, password_field: which of the fields to fill; "" where the form has none (a page in between).
+        user_field, password_field, code_field: which of the fields to fill, the last with a one-time code; "" where
+            the form has none (a page in between).
         encoding: of the page, and so of what is submitted.
         origin: of the page.
-        user_given, password_given: answered on an earlier page of this sign-in.
+        user_given, password_given, code_given: answered on an earlier page of this sign-in.
         pages: read so far in this sign-in, this one included.
     """
 
@@ -47,10 +49,12 @@ class LoginForm:
     fields: tuple[tuple[str, str], ...]
     user_field: str
     password_field: str
+    code_field: str
     encoding: str
     origin: str
     user_given: bool
     password_given: bool
+    code_given: bool
     pages: int
 
 
@@ -94,29 +98,31 @@ def post_request(post: SamlPost) -> Request:
 def read_page(response: Response, before: LoginForm | None = None) -> NextPage:
     """What a page of an identity provider wants submitted next.
 
-    In this order: a form with a password field, one with a SAMLResponse, one that asks for a user's name alone, and one
-    that is made to submit itself.
+    In this order: a form with a password field, one with a SAMLResponse, one that asks for a user's name alone, one
+    that asks for a one-time code alone, and one that is made to submit itself.
 
     Args:
         response: the page, after redirects.
         before: the form whose submission it answers; None for the first page.
     Raises:
         Refused: login_page_again when it asks again for what was given; asks_for_more when it asks for what a fleet's
-            user does not have (a one-time code, a consent, a new password); http_status.
+            user does not have (a consent, a new password); http_status.
         Broken: undecodable; missing_part where no form works without JavaScript; too_many_pages; http_status.
     """
     page = _page(response)
     pages = 1 if before is None else before.pages + 1
     if pages > PAGES_MAX:
         raise Broken("too_many_pages", f"{PAGES_MAX} pages and no SAMLResponse", status=response.status)
-    form, user, password = _choose(page, response.status)
+    form, user, password, code = _choose(page, response.status)
     origin = origin_of(response.url)
-    if not (user or password) and _is_saml(form):
+    if not (user or password or code) and _is_saml(form):
         return SamlPost(form.action, form.fields, page.encoding, origin)
     user_given = before is not None and (before.user_given or bool(before.user_field))
     password_given = before is not None and (before.password_given or bool(before.password_field))
+    code_given = before is not None and (before.code_given or bool(before.code_field))
     # A user's name asked again beside the password is a second step; alone, or after the password, it is a no.
-    if (password and password_given) or (user and not password and (user_given or password_given)):
+    again = (password and password_given) or (code and code_given)
+    if again or (user and not password and (user_given or password_given)):
         raise Refused("login_page_again", page.said(), status=response.status)
     return LoginForm(
         form.action,
@@ -124,10 +130,12 @@ def read_page(response: Response, before: LoginForm | None = None) -> NextPage:
         form.fields,
         user,
         password,
+        code,
         page.encoding,
         origin,
         user_given,
         password_given,
+        code_given,
         pages,
     )
 
@@ -146,23 +154,26 @@ def _page(response: Response) -> Page:
     return page
 
 
-def _choose(page: Page, status: int) -> tuple[PageForm, str, str]:
-    """The form to submit, with the names of its user and password fields."""
+def _choose(page: Page, status: int) -> tuple[PageForm, str, str, str]:
+    """The form to submit, with the names of its user, password and code fields."""
     logins = [(form, *_login_fields(form)) for form in page.forms]
     for form, user, password in logins:
         if password:
-            return form, user, password
+            return form, user, password, _code_field(form)
     for form in page.forms:
         if _is_saml(form):
-            return form, "", ""
-    for form, user, password in logins:
+            return form, "", "", ""
+    for form, user, _ in logins:
         if user:
-            return form, user, password
+            return form, user, "", _code_field(form)
+    for form in page.forms:
+        if len(form.typed) == 1 and (code := _code_field(form)):
+            return form, "", "", code
     if any(form.typed for form in page.forms):
         raise Refused("asks_for_more", page.said(), status=status)
     for form in page.forms:
         if form.unseen:
-            return form, "", ""
+            return form, "", "", ""
     if any(form.button and form.method == "POST" for form in page.forms):
         raise Refused("asks_for_more", page.said(), status=status)
     raise Broken("missing_part", f"no form that works without JavaScript; it says {page.said()!r}", status=status)
@@ -197,6 +208,18 @@ def _is_user(control: Control) -> bool:
     if control.kind not in _PLAIN or _is_password(control):
         return False
     return bool({"username", "email"} & set(control.hints)) or any(word in control.names for word in _USER_WORDS)
+
+
+def _code_field(form: PageForm) -> str:
+    """The name of the field for a one-time code, "" without one."""
+    codes = [control.name for control in form.typed if _is_code(control)]
+    return codes[0] if len(codes) == 1 else ""
+
+
+def _is_code(control: Control) -> bool:
+    if control.kind not in (*_PLAIN, "number", "password") or _is_password(control) or _is_user(control):
+        return False
+    return "one-time-code" in control.hints or any(word in control.names for word in _ONE_TIME_WORDS)
 
 
 def _encoded(fields: tuple[tuple[str, str], ...], encoding: str) -> bytes:

@@ -7,8 +7,6 @@ fake_gaia.cc, oauth2_access_token_fetcher_impl.cc, oauth_multilogin_result.cc) a
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,11 +96,6 @@ class WebCookie:
     path: str
 
 
-def password_of(secret: bytes, user: str) -> str:
-    """The password of a user of the fleet: 16 URL-safe characters that whoever holds the secret can tell."""
-    return urlsafe_b64encode(hmac.digest(secret, user.encode(), "sha256"))[:16].decode()
-
-
 def entry(base_url: str, domain: str, *, language: str = "ja") -> Exchange[str]:
     """Open the sign-in of a domain with a SAML provider, as LoginAuthenticationBehavior = 1 does.
 
@@ -130,15 +123,72 @@ def login_page(url: str) -> Exchange[NextPage]:
     return Exchange("identity.login_page", page_request(url), read_page)
 
 
-def submit(form: LoginForm, user: str, password: str) -> Exchange[NextPage]:
+def submit(form: LoginForm, user: str, password: str, code: str | None = None) -> Exchange[NextPage]:
     """Fill in a provider's form and submit it; a page in between that asks for nothing is submitted as it is.
 
+    Args:
+        code: the one-time code of this moment, None for an account without a secret for it.
     Returns: the next form (to be submitted in turn) or the SAML post.
-    Raises when read: as forms.read_page; a wrong password is Refused login_page_again.
+    Raises when read: as forms.read_page; a wrong password is Refused login_page_again; Refused asks_for_more where a
+        one-time code is wanted and there is none.
     """
-    step = "identity.login" if form.password_field else "identity.login_page"
-    values = {form.user_field: user, form.password_field: password}
-    return Exchange(step, form_request(form, values), lambda response: read_page(response, form))
+
+    def read(response: Response) -> NextPage:
+        page = read_page(response, form)
+        if code is None and isinstance(page, LoginForm) and page.code_field:
+            said = "a one-time code, and the account has no secret for it"
+            raise Refused("asks_for_more", said, status=response.status)
+        return page
+
+    return Exchange(_login_step(form), _filled(form, user, password, code or ""), read)
+
+
+def submit_wrong(form: LoginForm, user: str, password: str) -> Exchange[LoginForm | None]:
+    """Submit a wrong password: the login page again, or a 401 or 403, is the valid answer, its status kept.
+
+    Returns: the form to try again with, None where the answer has none: then the sign-in begins anew.
+    Raises when read: Broken bad_value when the password is taken; else as forms.read_page.
+    """
+
+    def read(response: Response) -> LoginForm | None:
+        try:
+            # as a first page: what it asks for again is no surprise
+            page = read_page(response)
+        except Refused as refused:
+            if refused.status in (401, 403):
+                return None
+            raise
+        if isinstance(page, LoginForm) and (page.password_field or page.user_field):
+            return page
+        raise Broken("bad_value", "a wrong password was taken", status=response.status)
+
+    return Exchange(_login_step(form), _filled(form, user, password, ""), read)
+
+
+def submit_locked(form: LoginForm, user: str, password: str) -> Exchange[NextPage | None]:
+    """Submit the right password of an account that should be locked: a refusal is a valid answer, its status kept.
+
+    Returns: None for the refusal; whatever page comes where the provider did not lock it.
+    Raises when read: as forms.read_page.
+    """
+
+    def read(response: Response) -> NextPage | None:
+        try:
+            return read_page(response, form)
+        except Refused as refused:
+            if refused.reason == "login_page_again" or refused.status in (401, 403):
+                return None
+            raise
+
+    return Exchange(_login_step(form), _filled(form, user, password, ""), read)
+
+
+def _login_step(form: LoginForm) -> str:
+    return "identity.login" if form.password_field or form.code_field else "identity.login_page"
+
+
+def _filled(form: LoginForm, user: str, password: str, code: str) -> Request:
+    return form_request(form, {form.user_field: user, form.password_field: password, form.code_field: code})
 
 
 def assertion(base_url: str, post: SamlPost) -> Exchange[SignedIn]:
@@ -195,25 +245,35 @@ def access_token(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Ex
     Raises when read: Refused invalid_grant when the user must sign in again, Refused http_status with the error's name
         for any other no; Broken http_status, undecodable, missing_part.
     """
-    fields = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"}
-    fields |= {"refresh_token": refresh_token, "scope": " ".join(scopes)}
+    return Exchange("identity.access_token", _refresh(base_url, refresh_token, scopes), _read_access_token)
 
-    def read(response: Response) -> AccessToken:
-        said = _token_answer(response)
-        return AccessToken(member(said, "access_token", str), member(said, "expires_in", int))
 
-    return Exchange("identity.access_token", _post(f"{base_url}{TOKEN_PATH}", fields), read)
+def renew(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Exchange[AccessToken | None]:
+    """As access_token where a refusal is expected. Returns: None for invalid_grant: the user must sign in again."""
+
+    def read(response: Response) -> AccessToken | None:
+        try:
+            return _read_access_token(response)
+        except Refused as refused:
+            if refused.reason == "invalid_grant":
+                return None
+            raise
+
+    return Exchange("identity.access_token", _refresh(base_url, refresh_token, scopes), read)
 
 
 def userinfo(base_url: str, access_token: str) -> Exchange[UserInfo]:
     """Ask whose token it is; the token needs userinfo.email. Raises when read: Refused, Broken as access_token."""
+    return Exchange("identity.userinfo", _userinfo(base_url, access_token), _read_userinfo)
 
-    def read(response: Response) -> UserInfo:
-        said = json_object(settle(response))
-        return UserInfo(member(said, "id", str), member(said, "email", str))
 
-    headers = (("Authorization", f"Bearer {access_token}"),)
-    return Exchange("identity.userinfo", Request("GET", f"{base_url}{USERINFO_PATH}", headers), read)
+def userinfo_if_alive(base_url: str, access_token: str) -> Exchange[UserInfo | None]:
+    """As userinfo where the token may be dead. Returns: None for 401, the answer to a token that died."""
+
+    def read(response: Response) -> UserInfo | None:
+        return None if response.status == 401 else _read_userinfo(response)
+
+    return Exchange("identity.userinfo", _userinfo(base_url, access_token), read)
 
 
 def multilogin(base_url: str, access_token: str, gaia_id: str) -> Exchange[tuple[WebCookie, ...]]:
@@ -274,6 +334,26 @@ def _cookie(response: Response, name: str) -> str:
 
 def _post(url: str, fields: dict[str, str]) -> Request:
     return Request("POST", url, _FORM, urlencode(fields).encode())
+
+
+def _refresh(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Request:
+    fields = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"}
+    fields |= {"refresh_token": refresh_token, "scope": " ".join(scopes)}
+    return _post(f"{base_url}{TOKEN_PATH}", fields)
+
+
+def _read_access_token(response: Response) -> AccessToken:
+    said = _token_answer(response)
+    return AccessToken(member(said, "access_token", str), member(said, "expires_in", int))
+
+
+def _userinfo(base_url: str, access_token: str) -> Request:
+    return Request("GET", f"{base_url}{USERINFO_PATH}", (("Authorization", f"Bearer {access_token}"),))
+
+
+def _read_userinfo(response: Response) -> UserInfo:
+    said = json_object(settle(response))
+    return UserInfo(member(said, "id", str), member(said, "email", str))
 
 
 def _token_answer(response: Response) -> dict[str, Any]:

@@ -17,7 +17,7 @@ KNOWN = Known(
     journeys=("enroll", "boot", "update"),
     steps=("ready", "applied", "updated", "identity.login"),
     actions=("publish_policy", "queue_command"),
-    once_per={"ready": "boot", "management.register": "enroll"},
+    once_per={"ready": ("boot",), "management.register": ("enroll",)},
 )
 PLAIN = """
 title = "A morning"

@@ -313,7 +313,7 @@ def test_peak_rates() -> None:
     assert peak_rate_per_s(PEAK) == pytest.approx(2.51 * 2600 / 120, rel=0.002)
     assert peak_rate_per_s(scenario_of(500, wave({"shape": "at", "at": "08:00"}))) == 500
     assert peak_rate_per_s(scenario_of(600, wave(EVEN))) == pytest.approx(1)
-    assert peak_rate_per_s(PEAK, "update") == 0
+    assert peak_rate_per_s(PEAK, ("update",)) == 0
 
 
 def test_spread_is_the_same_at_any_size() -> None:

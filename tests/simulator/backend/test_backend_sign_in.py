@@ -33,6 +33,7 @@ from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
 from simulator.protocols import assertion
 from simulator.protocols import identity as device
+from simulator.protocols.account import password_of
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.gaia import CLIENT_ID, gaia_id_of
 from simulator.protocols.messages import Exchange, Refused, Request, Response
@@ -44,7 +45,7 @@ IDP = "https://login.city.example:8443"
 USER = "taro.maebashi@city.example"
 SECRET = b"secret of the fleet"
 NOW = 1_790_000_000.0
-PASSWORD = device.password_of(SECRET, USER)
+PASSWORD = password_of(SECRET, USER)
 SETTINGS = BackendSettings(
     management_url="https://management.city.example",
     identity_url=BASE,
@@ -262,7 +263,7 @@ def body_of_refusal(browser: Browser, exchange: Exchange[object]) -> str:
         (USER, ""),
         (USER, PASSWORD + "x"),
         ("hanako@city.example", PASSWORD),
-        ("taro@other.example", device.password_of(SECRET, "taro@other.example")),
+        ("taro@other.example", password_of(SECRET, "taro@other.example")),
         ("taro.maebashi", PASSWORD),
         ("", PASSWORD),
         ("'\"><script>@city.example", PASSWORD),
@@ -286,9 +287,7 @@ def test_wrong_login(town: Town, user: str, password: str) -> None:
 def test_any_user_of_the_domain_in_any_case(town: Town) -> None:
     """Users are not listed beforehand; an address is one whatever its case and the spaces around it."""
     assert "SAMLResponse" in log_in(town, username=f"  {USER.upper()} ")
-    assert "SAMLResponse" in log_in(
-        town, username="x1@city.example", password=device.password_of(SECRET, "x1@city.example")
-    )
+    assert "SAMLResponse" in log_in(town, username="x1@city.example", password=password_of(SECRET, "x1@city.example"))
     assert town.idp.counts()["users"] == 2
 
 
@@ -298,7 +297,7 @@ def test_locked_account(town: Town) -> None:
         assert "Invalid username or password." in log_in(town, password="wrong")
     assert "temporarily disabled" in log_in(town)
     other = "hanako@city.example"
-    assert "SAMLResponse" in log_in(town, username=other, password=device.password_of(SECRET, other))
+    assert "SAMLResponse" in log_in(town, username=other, password=password_of(SECRET, other))
     town.now += 899
     assert "temporarily disabled" in log_in(town)
     town.now += 1

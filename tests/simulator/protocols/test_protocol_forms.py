@@ -185,7 +185,7 @@ def test_lemonldap() -> None:
 
 @pytest.mark.parametrize("name", ["keycloak_otp", "keycloak_update_password", "adfs_mfa", "shibboleth_consent"])
 def test_asks_for_more(name: str) -> None:
-    """A one-time code, a new password or a consent is refused by its own reason, and nothing is filled in."""
+    """A new password, a consent, or a code for which there is no secret: its own reason, and nothing is filled in."""
     form = login_form(read_page(answer("keycloak_login", "https://idp.example/")))
     with pytest.raises(Refused) as caught:
         submit(form, USER, PASSWORD).read(answer(name, "https://idp.example/"))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,7 +26,6 @@ from simulator.protocols.identity import (
     entry,
     login_page,
     multilogin,
-    password_of,
     submit,
     token,
     userinfo,
@@ -39,22 +35,13 @@ from simulator.protocols.messages import Broken, Exchange, Refused, Response, Tr
 BASE = "http://127.0.0.1:9001"
 POST = SamlPost(f"{BASE}/SSO", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
 SIGNED_IN = SignedIn("taro@city.example", "101", f"{BASE}/next", "")
-FORM = LoginForm(f"{BASE}/in", "POST", (("u", ""), ("p", "")), "u", "p", "utf-8", BASE, False, False, 1)
+FORM = LoginForm(f"{BASE}/in", "POST", (("u", ""), ("p", "")), "u", "p", "", "utf-8", BASE, False, False, False, 1)
 
 
 def trouble(refused: Callable[[], object]) -> Trouble:
     with pytest.raises((Refused, Broken)) as caught:
         refused()
     return caught.value
-
-
-def test_password_of() -> None:
-    """The first 16 characters of URL-safe base64 of HMAC-SHA256 (by HMAC's definition, RFC 2104)."""
-    secret, user = b"key", b"The quick brown fox jumps over the lazy dog"
-    # A published example: HMAC_SHA256("key", "The quick brown fox jumps over the lazy dog").
-    mac = bytes.fromhex("f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
-    assert hmac.new(secret, user, hashlib.sha256).digest() == mac
-    assert password_of(secret, user.decode()) == base64.b64encode(mac, b"-_")[:16].decode() == "97yD9DBThCSxMpjm"
 
 
 def test_gaia_id() -> None:
