@@ -35,7 +35,7 @@ def show_scenarios(*, schema: bool) -> int:
         return 0
     for name, path in shipped().items():
         said = tomllib.loads(path.read_text("utf-8"))
-        print(f"{name:<16} {said['title']}\n{'':<16} {said['question']}")
+        print(f"{name:<20} {said['title']}\n{'':<20} {said['question']}")
     return 0
 
 

@@ -7,6 +7,7 @@ tell whether a plan fits, not more.
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
@@ -14,11 +15,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from scenarios.schema import Scenario
+from scenarios.schema import LIDS, Scenario
 from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
+from simulator.operator import EXPIRES, WITHIN
 from simulator.standins import STAND_IN
 from simulator.timetable import journeys_of, make_timetable, peak_rate_per_s
 from simulator.wire.guard import Authorisation, Guard
@@ -58,8 +60,8 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     names = journeys_of(scenario)
     counted = np.bincount(timetable["journey"], minlength=len(names)).tolist()
     peak = peak_rate_per_s(scenario)
-    online = peak * (1 - scenario.sign_in.returning)
-    steps = sum(rate * len(JOURNEYS[name].steps) for name, rate in peak_rates_per_s(scenario).items())
+    online = max(peak * (1 - scenario.sign_in.returning), again_per_s(scenario))
+    steps = _most(scenario, lambda name: len(JOURNEYS[name].steps))
     enrolling = enroll_rate_per_s(scenario)
     lines = scenario.starts("boot")
     http = min(ceil(max(peak, enrolling) * ORIGINS * CONNECTION_S), scenario.devices * ORIGINS)
@@ -84,6 +86,19 @@ def peak_rates_per_s(scenario: Scenario) -> dict[str, float]:
         return {"sign_in_only": peak}
     first = {"enroll": peak} if scenario.enrollment.when == "first_boot" else {}
     return first | {"boot": peak, "unlock": peak * returning, "sign_in": peak * (1 - returning)}
+
+
+def again_per_s(scenario: Scenario) -> float:
+    """How many people sign in again in a second after an act of the operator killed their tokens."""
+    withins = [act.with_.get(WITHIN, 0) for act in scenario.operator if act.act in EXPIRES and act.with_.get("refresh")]
+    # whatever comes in one instant takes a second
+    return max((scenario.starts(*LIDS) / max(1.0, within) for within in withins), default=0.0)
+
+
+def _most(scenario: Scenario, asked: Callable[[str], int]) -> float:
+    """Requests a second in the fullest second of the lids, or after tokens were killed; `asked`: in one journey."""
+    again = again_per_s(scenario) * (asked("renew_token") + asked("sign_in_again"))
+    return max(sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items()), again)
 
 
 def enroll_rate_per_s(scenario: Scenario) -> float:
@@ -111,7 +126,7 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
     def asked(journey: str) -> int:
         return sum(step.partition(".")[0] in held for step in JOURNEYS[journey].steps)
 
-    peak = sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items())
+    peak = _most(scenario, asked)
     rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked("enroll"))
     return rate, leave.max_rate_per_s
 
