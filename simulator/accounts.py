@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ def read_accounts(path: Path) -> list[Account]:
     Raises: UserError with one line for each fault: file, line, column, what was expected; never a password.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        # not as text: what lines a quoted cell has is the CSV reader's business
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"--accounts {path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -121,7 +123,7 @@ def read_accounts(path: Path) -> list[Account]:
 
 
 def _accounts(text: str, file: str, faults: list[str]) -> Iterator[Account]:
-    rows = csv.reader(text.splitlines(keepends=True), strict=True)
+    rows = csv.reader(StringIO(text, newline=""), strict=True)
     first: dict[str, int] = {}
     try:
         header = tuple(name.strip().lower() for name in next(rows, []))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -90,7 +91,8 @@ def peak_rates_per_s(scenario: Scenario) -> dict[str, float]:
 
 def again_per_s(scenario: Scenario) -> float:
     """How many people sign in again in a second after an act of the operator killed their tokens."""
-    withins = [act.with_.get(WITHIN, 0) for act in scenario.operator if act.act in EXPIRES and act.with_.get("refresh")]
+    acts = [act for act in scenario.operator if act.act in EXPIRES and act.with_.get("refresh")]
+    withins: list[Any] = [act.with_.get(WITHIN, 0) for act in acts]
     # whatever comes in one instant takes a second
     return max((scenario.starts(*LIDS) / max(1.0, within) for within in withins), default=0.0)
 

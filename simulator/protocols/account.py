@@ -5,7 +5,6 @@ Nothing here knows a page, a file or a device.
 
 from __future__ import annotations
 
-import binascii
 import hmac
 from base64 import b32decode
 from dataclasses import dataclass, field
@@ -66,7 +65,7 @@ def read_totp_secret(text: str) -> bytes:
     bare = text.replace(" ", "").rstrip("=").upper()
     try:
         secret = b32decode(bare + "=" * (-len(bare) % 8))
-    except binascii.Error:
+    except ValueError:
         raise ValueError("not base32") from None
     if not secret:
         raise ValueError("empty")
