@@ -251,7 +251,9 @@ class Identity:
             return json_answer(400, {"error": "invalid_token"})
         user, scope = opened.fields
         said = {"issued_to": CLIENT_ID, "audience": CLIENT_ID, "user_id": gaia_id_of(user), "email": user}
-        return json_answer(200, {**said, "scope": scope, "expires_in": int(opened.until_s - now)})
+        return json_answer(
+            200, {**said, "scope": scope, "expires_in": int((opened.until_s - now) * self._settings.compression)}
+        )
 
     def _userinfo(self, asked: Asked, now: float) -> Response:
         opened = self._tokens.open("access", asked.authorization.removeprefix("Bearer "), now)

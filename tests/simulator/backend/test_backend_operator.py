@@ -12,6 +12,7 @@ import pytest
 from simulator.backend.core import Answer, Core
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
+from simulator.protocols import identity as accounts_service
 from simulator.protocols import management
 from simulator.protocols.messages import Refused, Request
 
@@ -203,6 +204,37 @@ def test_the_terms_of_enrollment_are_the_operators(core: Core) -> None:
     with pytest.raises(Refused) as caught:
         enrolled(core, 2)
     assert caught.value.status == 412
+
+
+def refreshed(core: Core, refresh_token: str) -> tuple[int, Any]:
+    """What the token endpoint makes of a refresh token: status and JSON."""
+    asked = accounts_service.access_token(URL, refresh_token, accounts_service.SYNC_SCOPES).request
+    answer = core.handle(asked, NOW).response
+    return answer.status, json.loads(answer.body)
+
+
+def test_a_session_of_an_earlier_day(core: Core) -> None:
+    """Its refresh token gets new ones of an hour, its access token has died; both are the user's."""
+    session = told(core, "session", {"user": "taro@maebashi.example"})
+    status, said = refreshed(core, session["refresh_token"])
+    assert (status, said["expires_in"]) == (200, 3600)
+    service: Any = core.services["identity"]
+    assert service.who_is(said["access_token"], NOW + 3599) == "taro@maebashi.example"
+    assert service.who_is(session["access_token"], NOW) is None
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_all_tokens_die_at_once(core: Core, refresh: bool) -> None:
+    """Access tokens are good for nothing from that instant on; refresh tokens where that is said; new ones are good."""
+    session = told(core, "session", {"user": "taro@maebashi.example"})
+    token = refreshed(core, session["refresh_token"])[1]["access_token"]
+    service: Any = core.services["identity"]
+    assert told(core, "expire_tokens", {"refresh": refresh, "payload": "fleetrush-act-1"}) == {}
+    assert service.who_is(token, NOW) is None
+    status, said = refreshed(core, session["refresh_token"])
+    assert (status, said.get("error")) == ((400, "invalid_grant") if refresh else (200, None))
+    new = told(core, "session", {"user": "taro@maebashi.example"})
+    assert refreshed(core, new["refresh_token"])[0] == 200
 
 
 def test_faults_are_seen_in_the_state_until_they_end(core: Core) -> None:

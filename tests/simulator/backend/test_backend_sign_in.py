@@ -26,6 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.backend import accounts, idp_key
+from simulator.backend.accounts import Accounts, Verdict
 from simulator.backend.identity import Identity
 from simulator.backend.idp import IdentityProvider
 from simulator.backend.idp_key import signing_key
@@ -636,3 +637,23 @@ def test_arbitrary_requests(request: Request) -> None:
     """Whatever is asked of either service gets an answer with a status of HTTP, and never raises."""
     for service in (KNOWN.identity, KNOWN.idp):
         assert 200 <= service.handle(request, NOW).status < 500
+
+
+def test_tokens_live_as_the_settings_say() -> None:
+    """Told 600 s at 10 city seconds a second, an access token is good for 60 real ones; tokeninfo counts the city's."""
+    with closing(Store(":memory:")) as store:
+        settings = replace(SETTINGS, token_life_s=600, compression=10.0, lock_after=3)
+        identity = Identity(store, settings, chance(), [])
+        refresh_token, _ = identity.mint_session(USER, NOW)
+        exchange = device.access_token(BASE, refresh_token, device.SYNC_SCOPES)
+        token = exchange.read(identity.handle(exchange.request, NOW))
+        assert token.expires_in_s == 600
+        assert identity.who_is(token.token, NOW + 59) == USER
+        assert identity.who_is(token.token, NOW + 61) is None
+        asked = Request("POST", f"{BASE}/oauth2/v2/tokeninfo", body=urlencode({"access_token": token.token}).encode())
+        # a token's last instant is a whole second
+        assert json.loads(identity.handle(asked, NOW + 30).body)["expires_in"] in range(290, 301)
+        accounts = Accounts(store, settings, chance())
+        told = [accounts.check(USER, "wrong", NOW) for _ in range(3)]
+        assert told == [Verdict.WRONG] * 3
+        assert accounts.check(USER, PASSWORD, NOW) is Verdict.LOCKED

@@ -102,3 +102,22 @@ def test_half_a_token(text: str) -> None:
     """A body without its signature is nothing."""
     assert json.loads(urlsafe_b64decode("WzEwXQ==")) == [10]
     assert tokens().open("k", text, 0) is None
+
+
+def test_expire_kills_what_was_made_before(tmp_path: Path) -> None:
+    """No older token of that kind opens any more, in the next life neither; other kinds and new tokens do."""
+    with closing(Store(str(tmp_path / "b.sqlite"))) as store:
+        made = tokens(store)
+        old, other = made.make("access", "a", until_s=9), made.make("refresh", "a", until_s=9)
+        for _ in range(2):
+            made.expire("access")
+            assert made.open("access", old, 0) is None
+        assert made.open("refresh", other, 0) is not None
+        new = made.make("access", "a", until_s=9)
+        assert made.open("access", new, 0) is not None
+        # other services over the same store have tokens of their own
+        assert Tokens(store, "t", b"t".ljust).make("access", "a", until_s=9) != new
+    with closing(Store(str(tmp_path / "b.sqlite"))) as store:
+        again = tokens(store)
+        assert again.open("access", old, 0) is None
+        assert again.open("access", new, 0) is not None

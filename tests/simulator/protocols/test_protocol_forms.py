@@ -18,7 +18,7 @@ from simulator.protocols.forms import (
     post_request,
     read_page,
 )
-from simulator.protocols.identity import login_page, submit
+from simulator.protocols.identity import login_page, submit, submit_locked, submit_wrong
 from simulator.protocols.messages import Broken, Refused, Response, Trouble
 
 PAGES = Path(__file__).parents[2] / "data" / "forms"
@@ -276,3 +276,71 @@ def test_arbitrary_pages(body: bytes, content_type: str, url: str, status: int) 
         assert post_request(page).url.startswith("http")
     else:
         assert submit(page, USER, PASSWORD).request.url.startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("keycloak_otp", "otp"),
+        ("keycloak_totp", "totp"),
+        ("shibboleth_totp", "j_tokenNumber"),
+        ("adfs_totp", "OathCode"),
+    ],
+)
+def test_a_one_time_code_is_typed_where_it_is_asked_for(name: str, field: str) -> None:
+    """After the password the page asks for a code alone: it is filled in, once, and the same page again is a no."""
+    form = login_form(read_page(answer("keycloak_login", "https://idp.example/")))
+    code_form = submit(form, USER, PASSWORD, "287082").read(answer(name, "https://idp.example/"))
+    assert isinstance(code_form, LoginForm)
+    assert (code_form.code_field, code_form.user_field, code_form.password_field) == (field, "", "")
+    exchange = submit(code_form, USER, PASSWORD, "081804")
+    assert exchange.step == "identity.login"
+    assert dict(parse_qsl(exchange.request.body.decode()))[field] == "081804"
+    assert b"p%26" not in exchange.request.body
+    assert isinstance(exchange.read(answer("keycloak_post", "https://idp.example/")), SamlPost)
+    with pytest.raises(Refused) as caught:
+        exchange.read(answer(name, "https://idp.example/"))
+    assert caught.value.reason == "login_page_again"
+
+
+WRONG_AGAIN = ["keycloak_login_again", "shibboleth_login_again", "adfs_login_again"]
+
+
+@pytest.mark.parametrize("again", WRONG_AGAIN)
+def test_a_wrong_password_is_answered_with_the_page_to_go_on_with(again: str) -> None:
+    """Where a refusal is expected the page again is the answer, and its own form takes the right password."""
+    form = login_form(read_page(answer("keycloak_login", "https://idp.example/")))
+    exchange = submit_wrong(form, USER, "wrong")
+    assert exchange.step == "identity.login"
+    assert b"password=wrong" in exchange.request.body
+    second = exchange.read(answer(again, "https://idp.example/sso"))
+    assert second is not None
+    right = submit(second, USER, PASSWORD)
+    assert b"p%26%2B%3D%E6%BC%A2" in right.request.body
+    assert isinstance(right.read(answer("keycloak_post", "https://idp.example/")), SamlPost)
+    with pytest.raises(Refused):
+        right.read(answer(again, "https://idp.example/sso"))
+
+
+def test_a_wrong_password_by_status() -> None:
+    """A provider that says 401 or 403 refuses as well; one that takes the password is broken; 500 stays what it is."""
+    form = login_form(read_page(answer("keycloak_login", "https://idp.example/")))
+    exchange = submit_wrong(form, USER, "wrong")
+    for status in (401, 403):
+        assert exchange.read(Response(status, (("content-type", "text/html"),), b"<p>no</p>", "https://x/")) is None
+    with pytest.raises(Broken) as taken:
+        exchange.read(answer("keycloak_post", "https://idp.example/"))
+    assert taken.value.reason == "bad_value"
+    with pytest.raises(Broken) as failed:
+        exchange.read(Response(500, (("content-type", "text/html"),), b"<p>no</p>", "https://x/"))
+    assert failed.value.reason == "http_status"
+
+
+def test_a_locked_account_is_refused_or_not() -> None:
+    """The right password: the page again is None, and whatever else comes is gone on with."""
+    form = login_form(read_page(answer("keycloak_login", "https://idp.example/")))
+    exchange = submit_locked(form, USER, PASSWORD)
+    assert b"p%26%2B%3D%E6%BC%A2" in exchange.request.body
+    assert exchange.read(answer("keycloak_login_again", "https://idp.example/")) is None
+    assert exchange.read(Response(403, (("content-type", "text/html"),), b"<p>no</p>", "https://x/")) is None
+    assert isinstance(exchange.read(answer("keycloak_post", "https://idp.example/")), SamlPost)

@@ -14,6 +14,7 @@ from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.gaia import gaia_id_of, read_accounts, read_signin_header, signin_header, write_accounts
 from simulator.protocols.identity import (
     MANAGEMENT_SCOPES,
+    SYNC_SCOPES,
     AccessToken,
     SignedIn,
     Tokens,
@@ -26,9 +27,11 @@ from simulator.protocols.identity import (
     entry,
     login_page,
     multilogin,
+    renew,
     submit,
     token,
     userinfo,
+    userinfo_if_alive,
 )
 from simulator.protocols.messages import Broken, Exchange, Refused, Response, Trouble
 
@@ -179,6 +182,25 @@ def test_userinfo() -> None:
     assert exchange.request.header("Authorization") == "Bearer a"
     body = b'{"id":"101","email":"a@b","verified_email":true}'
     assert exchange.read(Response(200, (), body)) == UserInfo("101", "a@b")
+
+
+def test_renew() -> None:
+    """Where a dead refresh token is expected, invalid_grant is an answer; every other end is as it ever was."""
+    exchange = renew(BASE, "r", SYNC_SCOPES)
+    assert (exchange.step, exchange.request) == ("identity.access_token", access_token(BASE, "r", SYNC_SCOPES).request)
+    assert exchange.read(Response(200, (), b'{"access_token":"a","expires_in":10}')) == AccessToken("a", 10)
+    assert exchange.read(Response(400, (), b'{"error":"invalid_grant"}')) is None
+    assert trouble(lambda: exchange.read(Response(400, (), b'{"error":"invalid_scope"}'))).reason == "http_status"
+    assert trouble(lambda: exchange.read(Response(500))).outcome == "failed"
+
+
+def test_userinfo_if_alive() -> None:
+    """401 is the answer to a dead token; any other refusal stays one."""
+    exchange = userinfo_if_alive(BASE, "a")
+    assert (exchange.step, exchange.request) == ("identity.userinfo", userinfo(BASE, "a").request)
+    assert exchange.read(Response(200, (), b'{"id":"101","email":"a@b"}')) == UserInfo("101", "a@b")
+    assert exchange.read(Response(401, (), b'{"error":"invalid_token"}')) is None
+    assert trouble(lambda: exchange.read(Response(403))).reason == "http_status"
 
 
 def test_multilogin() -> None:
