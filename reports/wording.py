@@ -98,11 +98,19 @@ def standing(run: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     tested = what_was_tested(run, summary)
     if not tested.tested:
         return f"{kind} A rehearsal against stand-ins: {NONE_TESTED[0].lower()}{NONE_TESTED[1:]}"
+    shared = _shared(run.get("accounts") or {})
     names = [service for service, _ in tested.tested]
     also = f"; {_and([name for name, _ in tested.stood_in])} stood in" if tested.stood_in else ""
     acts = sorted(set(run.get("left_out", ())))
     left_out = f" Left out, since only a stand-in does as the scenario says: {_and(acts)}." if acts else ""
-    return f"{kind} Tested: {_and(names)}{also}.{left_out}"
+    return f"{kind} Tested: {_and(names)}{also}.{left_out}{shared}"
+
+
+def _shared(accounts: Mapping[str, Any]) -> str:
+    """That people shared accounts, if they did: a provider answers one account otherwise than many."""
+    if not accounts.get("reused"):
+        return ""
+    return f" {accounts['people']:,} people shared {accounts['accounts']:,} accounts."
 
 
 def figure(value: float | None, unit: str) -> str:

@@ -109,6 +109,14 @@ def test_the_standing_says_what_was_tested_and_at_what_pace() -> None:
     )
 
 
+def test_shared_accounts_are_said_beside_what_was_tested() -> None:
+    """Where people shared accounts, how many did how many; where each had one, nothing."""
+    accounts = {"from": "accounts.csv", "accounts": 50, "people": 2600, "reused": True}
+    for reused, said in ((True, " 2,600 people shared 50 accounts."), (False, "")):
+        run, summary = told(targets=TARGET, compression=1, accounts=accounts | {"reused": reused})
+        assert wording.standing(run, summary) == f"One run in real time. Tested: identity.{said}"
+
+
 def test_what_no_step_reached_was_left_out() -> None:
     """A target that was named and never asked is not called tested."""
     run, summary = told(targets={**TARGET, "proxy": {"url": "http://proxy.city.example", "basis": "target"}})
