@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import hmac
+import struct
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -14,12 +20,13 @@ from reports.record import OUTCOMES, SAMPLE, TRIGGERS
 from scenarios.load import load
 from scenarios.schema import Scenario
 from simulator.accounts import people_of
+from simulator.backend.core import Core
 from simulator.composition import KNOWN
 from simulator.fleet import make_fleet
 from simulator.journeys import STEPS
 from simulator.kinds import kinds_of
-from simulator.protocols.messages import REASONS
-from simulator.rehearsal import Rehearsed, rehearse
+from simulator.protocols.messages import REASONS, Request, Response
+from simulator.rehearsal import URLS, Air, Rehearsed, Stage, VirtualClock, VirtualLoop, rehearse
 
 DEVICES = 100
 # floor(100 * 80 / 2680) = 2 spares
@@ -282,3 +289,71 @@ def test_a_token_endpoint_that_fails_is_asked_later_and_later(play: Play) -> Non
         for failures, wait in enumerate(waits, 1):
             assert 0.8 * 2**failures - 1e-6 <= wait <= 2**failures + 1e-6
     assert played.statuses("ready") == {("ok", 0): STAFF}
+
+
+class AsksForCodes(Air):
+    """A provider that asks for a one-time code after the password, and checks it by RFC 6238."""
+
+    wrong = tickets = 0
+
+    async def carry(self, request: Request) -> Response:
+        """The real provider's answers, and this page before its last one."""
+        path = urlsplit(request.url).path
+        if path == "/idp/otp":
+            typed = dict(parse_qsl(request.body.decode()))
+            counter = struct.pack(">Q", int(self.clock.utc()) // 30)
+            digest = hmac.new(b"12345678901234567890", counter, hashlib.sha1).digest()
+            (number,) = struct.unpack_from(">I", digest, digest[-1] & 15)
+            if typed["otp"] == f"{number % 2**31 % 10**6:06}":
+                return self.kept.pop(typed["ticket"])
+            self.wrong += 1
+            return self._page(typed["ticket"])
+        response = await super().carry(request)
+        if path != "/idp/login-actions/authenticate" or b"SAMLResponse" not in response.body:
+            return response
+        self.tickets += 1
+        self.kept[str(self.tickets)] = response
+        return self._page(str(self.tickets))
+
+    def _page(self, ticket: str) -> Response:
+        page = (
+            f'<form method="post" action="{URLS["idp"]}/idp/otp"><input type="hidden" name="ticket" value="{ticket}">'
+            '<input name="otp" autocomplete="one-time-code"><input type="submit" value="Go"></form>'
+        )
+        return Response(200, (("content-type", "text/html; charset=utf-8"),), page.encode())
+
+    def __init__(self, core: Core, clock: VirtualClock) -> None:
+        super().__init__(core, clock)
+        self.kept: dict[str, Response] = {}
+
+
+@pytest.mark.parametrize("totp", ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", ""])
+def test_one_time_codes_are_typed_from_the_accounts_secret(tmp_path: Path, totp: str) -> None:
+    """With the secret everybody gets through the page for the code; without one it is said that more is asked."""
+    path = tmp_path / "codes.toml"
+    path.write_text(MORNING)
+    scenario = load(str(path), known=KNOWN)
+
+    async def play() -> tuple[Rehearsed, Any]:
+        stage = Stage(scenario, air=AsksForCodes)
+        world = stage.player.world
+        world.plan = replace(world.plan, account=lambda facts: replace(stage.order.accounts.of(facts), totp=totp))
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(stage.order.end_s)
+        return await stage.end(), stage.air
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        played, air = runner.run(play())
+    samples: Any = np.frombuffer(played.samples, SAMPLE)
+    logins = samples[samples["step"] == STEPS.index("identity.login")]
+    signed_in = samples[samples["step"] == STEPS.index("signed_in")]
+    if totp:
+        # the password, then the code
+        assert len(logins) == 2 * STAFF
+        assert not samples["outcome"].any()
+        assert air.wrong == 0
+    else:
+        assert len(logins) == STAFF
+        assert {REASONS[reason] for reason in logins["reason"].tolist()} == {"asks_for_more"}
+        assert {OUTCOMES[outcome] for outcome in signed_in["outcome"].tolist()} == {"refused"}

@@ -173,3 +173,22 @@ def test_enrollment_waits_stay_in_their_band(u: float, failures: int) -> None:
     """Jitter only shortens, by a tenth at most; a long outage builds no huge number."""
     longest = timers.enroll_retry_s(0, failures)
     assert 0.9 * longest <= timers.enroll_retry_s(u, failures) <= longest <= 480
+
+
+def test_tokens_are_fetched_at_nine_tenths_of_their_life() -> None:
+    """Google's hour gives 54 minutes."""
+    assert timers.token_refresh_s(3600) == 3240
+
+
+def test_a_token_is_asked_for_again_later_and_later() -> None:
+    """2 s, doubling, never above four hours; a fifth less at most (net/base/backoff_entry.cc subtracts its fuzz)."""
+    waits = [timers.token_retry_s(0, failures) for failures in (1, 2, 3, 13, 14, 10_000)]
+    assert waits == [2, 4, 8, 8192, 14_400, 14_400]
+    assert timers.token_retry_s(0.5, 3) == pytest.approx(7.2)
+
+
+@given(U, st.integers(1, 10_000))
+def test_token_waits_stay_in_their_band(u: float, failures: int) -> None:
+    """Jitter only shortens, by a fifth at most."""
+    longest = timers.token_retry_s(0, failures)
+    assert 0.8 * longest <= timers.token_retry_s(u, failures) <= longest
