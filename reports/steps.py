@@ -83,10 +83,13 @@ def basis_of(name: str, targets: Mapping[str, Mapping[str, Any]]) -> str:
 
     Args:
         name: the step or milestone.
-        targets: `targets` of run.json, each with its `basis`. A service that is not among them is our own: `harness`.
+        targets: `targets` of run.json, each with its `basis`, and with the `steps` that it is said of where the
+            stand-in answers the service's others. A service that is not among them is our own: `harness`.
     """
     if is_milestone(name):
         found = {str(target["basis"]) for target in targets.values()}
         return found.pop() if len(found) == 1 else "mixed"
     target = targets.get(name.partition(".")[0])
-    return str(target["basis"]) if target else "harness"
+    if not target:
+        return "harness"
+    return str(target["basis"]) if name in target.get("steps", (name,)) else "stand-in"

@@ -11,6 +11,8 @@ from typing import Any
 
 NOTHING = "–"
 NONE_TESTED = "None of your systems was tested."
+GOOGLE = "Google's accounts"
+"""What stands in around an identity provider that was named, as the city's own systems have it around theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Teste
             else found.tested
         )
         place.append((service, str(target.get("url") or "")))
+        if place is found.tested and "steps" in target:
+            found.stood_in.append((GOOGLE, ""))
     return found
 
 

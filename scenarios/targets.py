@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -29,8 +29,8 @@ SERVICES = ("management", "identity", "updates", "push")
 ENROLLS_WITH = ("oauth_token_file", "oauth_token_env", "enrollment_token_file", "enrollment_token_env")
 
 
-def _url(*schemes: str) -> AfterValidator:
-    """A validator: the address of a service, as the wire can use it."""
+def _url(*schemes: str, query: bool = False) -> AfterValidator:
+    """A validator: the address of a service, as the wire can use it; `query`: it may have one."""
 
     def check(url: str) -> str:
         try:
@@ -38,7 +38,7 @@ def _url(*schemes: str) -> AfterValidator:
             well_formed = parts.hostname and (parts.port is None or parts.port > 0)
         except ValueError:
             well_formed = False
-        if not well_formed or parts.scheme not in schemes or parts.query or parts.fragment:
+        if not well_formed or parts.scheme not in schemes or (parts.query and not query) or parts.fragment:
             example = f"{schemes[-1]}://host[:port]"
             raise PydanticCustomError("url", "an address such as {example}", {"example": example})
         if parts.username is not None or parts.password is not None:
@@ -54,6 +54,11 @@ def _there(name: str | None, info: ValidationInfo) -> str | None:
     if path and not path.is_file():
         raise PydanticCustomError("file", "a file that exists")
     return str(path.resolve()) if path else None
+
+
+def _document(name: str | None, info: ValidationInfo) -> str | None:
+    """A validator: an address, or the path of a file as of _there."""
+    return name if name and name.startswith(("http://", "https://")) else _there(name, info)
 
 
 class AbortWhen(Frozen):
@@ -121,6 +126,36 @@ class ManagementTarget(Target):
         return self
 
 
+class ServiceProvider(Frozen):
+    """The city's own SAML service provider, as its identity provider knows it; its part is played by the devices."""
+
+    entity_id: Text
+    """What it is called at the identity provider."""
+    acs_url: Annotated[str, _url("http", "https", query=True)]
+    """Where it has assertions posted. No one ever asks this address."""
+    binding: Literal["redirect", "post"] = "redirect"
+    """How it sends its requests."""
+    name_id_format: str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+    """What it wants users to be called by; "" leaves that to the identity provider."""
+    relay_state: str = ""
+    """What it sends along."""
+    key_file: Text | None = None
+    """PEM file of the RSA key that signs its requests, relative to the targets file."""
+
+    _files = field_validator("key_file")(_there)
+
+
+class IdentityTarget(Target):
+    """The city's identity provider."""
+
+    metadata: Text | None = None
+    """Its SAML metadata: an address, or a file relative to the targets file. The url itself when left out."""
+    service_provider: ServiceProvider | None = None
+    """Whom it signs people in to; fleetrush's own service provider when left out, which then has to be registered."""
+
+    _documents = field_validator("metadata")(_document)
+
+
 class PushTarget(_Target):
     """The address of the push service, an MQTT broker."""
 
@@ -131,7 +166,7 @@ class Services(Frozen):
     """The services that the user named; the others are the stand-in's."""
 
     management: ManagementTarget | None = None
-    identity: Target | None = None
+    identity: IdentityTarget | None = None
     updates: Target | None = None
     push: PushTarget | None = None
 

@@ -25,11 +25,13 @@ from simulator.composition import What, accounts_of, compose, order_of
 from simulator.device import Device, EnrollmentLogin, Plan
 from simulator.engine import RealClock, Sockets
 from simulator.enrollments import Enrollment
+from simulator.errors import Unreachable
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
 from simulator.order import Order, devices_of
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
+from simulator.provider import named_provider
 from simulator.standins import STAND_IN, StandIns, StandInSettings
 from simulator.tape import Tape
 from simulator.traveller import Stopped, Traveller, World
@@ -66,16 +68,17 @@ def check(what: What, *, broker: str, verbose: bool, say: Say = print) -> int:
     composition = compose(what)
     if composition.basis["management"] == STAND_IN:
         composition = replace(composition, enrollments=None)
-    settings = StandInSettings.of(composition.scenario, what.secret())
     push_url = composition.targets.urls.get("push", "")
     try:
+        provider = named_provider(composition.targets)
+        settings = StandInSettings.of(composition.scenario, what.secret(), provider=provider)
         with StandIns(settings, wanted=composition.basis, broker=broker, push_url=push_url) as stand_ins:
-            order = order_of(composition, stand_ins, accounts_of(what, composition, settings))
+            order = order_of(composition, stand_ins, accounts_of(what, composition, settings), provider)
             order = replace(order, lead_s=0.0, operator=None, kept=composition.kept(0, 1))
             for service, basis in composition.basis.items():
                 say(f"{service:<12} {basis:<9} {order.urls[service]}")
             return uvloop.run(_walk(order, Account(say, verbose)))
-    except ChildFailed as failed:
+    except (ChildFailed, Unreachable) as failed:
         print(f"fleetrush: {failed}", file=sys.stderr)
         return UNREACHABLE
 
@@ -178,7 +181,7 @@ async def _walk(order: Order, account: Account) -> int:
         account.say(f"{'push':<28} {len(push.payload)} bytes on {push.topic.partition('/')[0]}/...")
 
     world.tell, world.heard = tell, heard
-    sockets = Sockets(order)
+    sockets = Sockets.of(order)
     sockets.pool.watch = account.hop
     facts = plan.facts(row)
     device = devices_of({row: kept}, plan, lambda row: sockets.wire(facts))[row]

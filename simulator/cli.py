@@ -74,6 +74,12 @@ def _accounts(options: argparse.Namespace) -> int:
     return export_accounts(_what(options), options.format, options.out)
 
 
+def _metadata(options: argparse.Namespace) -> int:
+    from simulator.listing import show_metadata
+
+    return show_metadata()
+
+
 def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
@@ -97,6 +103,7 @@ _COMMANDS = {
     "scenarios": _scenarios,
     "fleet": _fleet,
     "accounts": _accounts,
+    "metadata": _metadata,
     "report": _report,
     "backend": _backend,
 }
@@ -178,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
     )
     accounts.set_defaults(accounts=None, reuse_accounts=False)
+    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
     report = commands.add_parser("report", help="judge and report recorded runs again")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
     backend = commands.add_parser(

@@ -27,6 +27,7 @@ from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEYS, STEPS
 from simulator.operator import ACTIONS, Act, OperatorLogin, acts_of
 from simulator.order import Order, management_url
+from simulator.provider import NamedProvider
 from simulator.secretfile import accounts_secret, default_path
 from simulator.standins import STAND_IN, StandIns, StandInSettings
 from simulator.timetable import journeys_of, lead_s, make_timetable, run_second
@@ -178,12 +179,19 @@ def accounts_of(what: What, composition: Composition, settings: StandInSettings)
     return replace(composition.accounts, secret=settings.password_secret if stood_in else what.secret())
 
 
-def order_of(composition: Composition, stand_ins: StandIns, accounts: Accounts, shards: int = 1) -> Order:
+def order_of(
+    composition: Composition,
+    stand_ins: StandIns,
+    accounts: Accounts,
+    provider: NamedProvider | None,
+    shards: int = 1,
+) -> Order:
     """What the engine of shard 0 is told, but for what its rows keep.
 
     Args:
         stand_ins: running.
         accounts: with their secret.
+        provider: the identity provider that the user named.
     Raises: UserError when devices were enrolled at another stand-in.
     """
     urls = stand_ins.urls | composition.targets.bases
@@ -198,11 +206,14 @@ def order_of(composition: Composition, stand_ins: StandIns, accounts: Accounts, 
         shards=shards,
         lead_s=composition.lead_s,
         urls=urls,
+        hosts=stand_ins.hosts,
         targets=composition.targets,
         operator=OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None,
         enrollment=enrollment,
         accounts=accounts,
         verification_key=verification_key,
+        idp_metadata=provider.metadata if provider else "",
+        sp_key=provider.sp_key if provider else "",
         enrolled=composition.enrolled,
         keeps=composition.enrollments is not None,
     )

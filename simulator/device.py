@@ -24,6 +24,7 @@ from simulator.protocols.management import (
 )
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.protocols.push import News
+from simulator.protocols.service_provider import ServiceProvider
 from simulator.protocols.updates import Offer, UpdateClient
 from simulator.timers import GONE
 
@@ -105,6 +106,8 @@ class Plan:
     `state_determination` and `kiosk` are how devices enroll (scenarios.schema, Enrollment). `enroll_at_boot`: one that
     is not enrolled does it when its lid opens. `verification_key` is the DER of the key that vouches for policy keys,
     None where a management server's is not known. `operator` is None where no backend of ours takes acts.
+    `identity_url` is of Google's accounts, not of the identity provider; `service_provider` is the one whose part
+    devices play, None where those accounts are the service provider. `unasked` are steps that this run never asks.
     """
 
     seed: int
@@ -130,6 +133,8 @@ class Plan:
     acts: tuple[Act, ...] = ()
     publishes: tuple[Publish, ...] = ()
     expiries: tuple[Expiry, ...] = ()
+    service_provider: ServiceProvider | None = None
+    unasked: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

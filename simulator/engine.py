@@ -13,12 +13,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
 
+from scenarios.targets import Targets
 from simulator import pipe
 from simulator.agenda import Agenda
 from simulator.enrollments import Recorder
@@ -69,19 +70,42 @@ class RealClock:
 
 
 class Sockets:
-    """What the wires of one engine share: the guard, the HTTP pool, TLS settings of the targets."""
+    """What the wires of one engine share: the guard, the HTTP pool, TLS settings of the targets.
 
-    def __init__(self, order: Order) -> None:
-        named = order.targets.named()
-        leave = order.targets.authorisation
+    Args:
+        targets: what may be loaded, and how hard by all engines together.
+        shards: how many engines there are.
+        hosts: as HttpPool.
+        provider_urls: of the identity provider besides its target's url, as its metadata tells them.
+    """
+
+    def __init__(
+        self,
+        targets: Targets,
+        *,
+        shards: int = 1,
+        hosts: Mapping[str, str] | None = None,
+        provider_urls: Iterable[str] = (),
+    ) -> None:
+        leave = targets.authorisation
         told = None if leave is None else leave.model_dump(by_alias=True)
         if told is not None:
             # the cap is for all engines together
-            told["max_rate_per_s"] /= order.shards
+            told["max_rate_per_s"] /= shards
         self.guard = Guard(None if told is None else Authorisation.parse(told))
-        tls = {_location(target.url): TlsSettings(target.ca_file or "", target.verify_tls) for target in named.values()}
-        self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls)
+        named = targets.named()
+        places = [(target.url, target) for target in named.values()]
+        places += [(url, named["identity"]) for url in provider_urls]
+        tls = {_location(url): TlsSettings(target.ca_file or "", target.verify_tls) for url, target in places}
+        self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls, hosts=hosts)
         self.lines = PushLines(guard=self.guard, tls=tls)
+
+    @classmethod
+    def of(cls, order: Order) -> Sockets:
+        """Of the engine that plays an order."""
+        provider = order.provider
+        urls = provider.sso_urls.values() if provider else ()
+        return cls(order.targets, shards=order.shards, hosts=order.hosts, provider_urls=urls)
 
     def wire(self, facts: DeviceFacts | None) -> SocketWire:
         """One device's, or the operator's (None), who has no browser."""
@@ -139,7 +163,7 @@ class Engine:
         tape = Tape(STEPS, JOURNEY_NAMES)
         fleet, kept = self.order.fleet(), self.order.remembered()
         plan, starts = self.order.plan(fleet), list(self.order.starts(fleet))
-        sockets = Sockets(self.order)
+        sockets = Sockets.of(self.order)
         self._send(pipe.READY)
         t0_line = await instructions.readline()
         if not t0_line:

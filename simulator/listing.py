@@ -1,4 +1,5 @@
-"""Lists what there is: the scenarios that ship, who the devices of a fleet are, and how a kept fleet stands.
+"""Lists what there is: the scenarios that ship, who the devices of a fleet are, how a kept fleet stands, what to
+register at an identity provider.
 
 Nothing is sent; the one file that is ever changed is a kept fleet's, on demand.
 """
@@ -22,10 +23,18 @@ from simulator.enrollments import STATES
 from simulator.enrollments_file import EnrollmentsFile, locked
 from simulator.errors import UserError
 from simulator.fleet import DeviceFacts, device_facts, make_fleet
+from simulator.protocols.gaia import STAND_IN_URL, service_of
+from simulator.protocols.saml_metadata import service_metadata
 
 _SHOWN = ("row", "serial", "model", "department", "site", "user", "display_name", "spare")
 # The key of a real device is what a server knows it by: no business of a list.
 _COLUMNS = tuple(field.name for field in fields(DeviceFacts) if field.name != "state_key")
+
+
+def show_metadata() -> int:
+    """Print the SAML metadata of fleetrush's service provider, for whoever registers it at an identity provider."""
+    print(service_metadata(*service_of(STAND_IN_URL)).decode())
+    return 0
 
 
 def show_scenarios(*, schema: bool) -> int:

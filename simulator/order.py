@@ -23,10 +23,14 @@ from simulator.agenda import Start
 from simulator.device import Device, EnrollmentLogin, Expiry, Plan, Publish, Wire
 from simulator.enrollments import Enrollment, Reader, device_of
 from simulator.fleet import device_facts, make_fleet
+from simulator.journeys import sign_in
 from simulator.journeys.operate import first_after, start_of
 from simulator.journeys.policies import identity_of
 from simulator.kinds import kind_of
 from simulator.operator import EXPIRES, PUBLISHES, WITHIN, OperatorLogin, acts_of
+from simulator.protocols.gaia import STAND_IN_URL
+from simulator.protocols.saml_metadata import Provider, read_provider
+from simulator.protocols.service_provider import ServiceProvider, read_key
 from simulator.timetable import journeys_of, make_timetable, run_second
 
 DM_PATH = "/devicemanagement/data/api"
@@ -37,7 +41,9 @@ class Order:
     """One shard's whole order. `urls` are bases by service without a trailing slash; times are run seconds.
 
     `enrolled` tells of every device whether it need not enroll, `kept` is what the shard's own rows keep of it, in
-    lines, and `keeps` whether anybody wants to keep more.
+    lines, and `keeps` whether anybody wants to keep more. `hosts` says where the stand-in's own name leads.
+    `idp_metadata` is the named identity provider's, "" for the stand-in's; `sp_key` the PEM of the key by which the
+    played service provider signs, "" for none.
     """
 
     scenario: Scenario
@@ -45,11 +51,14 @@ class Order:
     shards: int
     lead_s: float
     urls: dict[str, str]
+    hosts: dict[str, str]
     targets: Targets
     operator: OperatorLogin | None
     enrollment: EnrollmentLogin
     accounts: Accounts
     verification_key: bytes
+    idp_metadata: str = ""
+    sp_key: str = ""
     enrolled: NDArray[np.bool_] | None = None
     kept: str = ""
     keeps: bool = False
@@ -62,6 +71,9 @@ class Order:
             "shards": self.shards,
             "lead_s": self.lead_s,
             "urls": self.urls,
+            "hosts": self.hosts,
+            "idp_metadata": self.idp_metadata,
+            "sp_key": self.sp_key,
             "targets": self.targets.model_dump_json(by_alias=True),
             "operator": None if self.operator is None else [self.operator.url, self.operator.token],
             "enrollment": asdict(self.enrollment),
@@ -90,6 +102,28 @@ class Order:
         )
 
     @property
+    def provider(self) -> Provider | None:
+        """The named identity provider as its metadata tells it; None where the stand-in's is asked."""
+        return read_provider(self.idp_metadata.encode()) if self.idp_metadata else None
+
+    @property
+    def service_provider(self) -> ServiceProvider | None:
+        """The service provider whose part the devices play; None where the stand-in is one."""
+        provider, target = self.provider, self.targets.targets.identity
+        if provider is None or target is None or target.service_provider is None:
+            return None
+        told = target.service_provider
+        return ServiceProvider(
+            provider,
+            told.entity_id,
+            told.acs_url,
+            told.binding,
+            told.name_id_format,
+            told.relay_state,
+            read_key(self.sp_key) if self.sp_key else None,
+        )
+
+    @property
     def end_s(self) -> float:
         """The run second after which nothing starts."""
         return run_second(self.scenario, self.lead_s, self.scenario.day.end_s)
@@ -102,11 +136,12 @@ class Order:
         """What the journeys of this shard may know."""
         scenario = self.scenario
         acts = acts_of(scenario, self.lead_s, self.targets.urls)
+        service_provider = self.service_provider
         return Plan(
             seed=scenario.seed,
             compression=scenario.day.compression,
             management_url=management_url(self.urls["management"]),
-            identity_url=self.urls["identity"],
+            identity_url=STAND_IN_URL,
             updates_url=self.urls["updates"],
             push_url=self.urls["push"],
             domain=scenario.organisation.domain,
@@ -124,6 +159,8 @@ class Order:
             verification_key=self.verification_key or None,
             operator=self.operator,
             acts=acts,
+            service_provider=service_provider,
+            unasked=frozenset(sign_in.BY_SERVICE if service_provider else ()),
             publishes=tuple(Publish(act.action, act.due) for act in acts if act.name in PUBLISHES),
             expiries=tuple(
                 Expiry(act.action, act.due, act.settings.get(WITHIN, 0)) for act in acts if act.name in EXPIRES

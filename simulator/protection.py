@@ -17,6 +17,7 @@ from reports.record import OUTCOMES
 from reports.summary import ABORTED
 from scenarios.targets import AbortWhen, Targets
 from simulator.composition import Composition
+from simulator.protocols.login import service_of_step
 from simulator.protocols.messages import REASONS
 
 # A share of fewer says nothing: two people who mistype at six in the morning are no outage.
@@ -62,7 +63,7 @@ class Protection:
         self._watched = {
             index: _Watch(name, limit)
             for index, name in enumerate(steps)
-            if "." in name and (limit := limits.get(name.partition(".")[0])) is not None
+            if "." in name and (limit := limits.get(service_of_step(name))) is not None
         }
 
     def take(self, records: NDArray[np.void]) -> None:

@@ -29,6 +29,7 @@ from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.operator import OperatorLogin
 from simulator.order import Order
 from simulator.player import Player
+from simulator.protocols.gaia import STAND_IN_URL
 from simulator.protocols.messages import Broken, Push, PushLine, PushLogin, Request, Response, Sink, Unknown
 from simulator.standins import StandInSettings
 from simulator.tape import Tape
@@ -226,6 +227,7 @@ class Stage:
             shards=1,
             lead_s=lead_s(scenario, scenario.devices),
             urls={**URLS, "push": PUSH_URL},
+            hosts={},
             targets=Targets(),
             operator=self._login,
             enrollment=EnrollmentLogin.told(self.operate("enrollment_token", {})),
@@ -284,7 +286,7 @@ async def _rehearse(scenario: Scenario) -> Rehearsed:
 def _backend_settings(settings: StandInSettings) -> BackendSettings:
     return BackendSettings(
         management_url=URLS["management"],
-        identity_url=URLS["identity"],
+        identity_url=STAND_IN_URL,
         idp_url=URLS["idp"],
         updates_url=URLS["updates"],
         push_url=PUSH_URL,

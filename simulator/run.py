@@ -27,7 +27,7 @@ from simulator.children import ChildFailed
 from simulator.composition import TARGET, Composition, What, accounts_of, compose, order_of
 from simulator.conclusion import conclude
 from simulator.enrollments_file import locked
-from simulator.errors import UserError
+from simulator.errors import Unreachable, UserError
 from simulator.fleet import make_fleet
 from simulator.health import MachineHealth
 from simulator.journeys import STEPS
@@ -36,6 +36,7 @@ from simulator.order import Order
 from simulator.plan import limits_missed
 from simulator.progress import Progress
 from simulator.protection import Protection, leave_faults, leave_notes
+from simulator.provider import named_provider
 from simulator.runrecord import run_record
 from simulator.standins import StandIns, StandInSettings
 
@@ -67,13 +68,18 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     missed = limits_missed(composition, options.engines) + leave_faults(composition, time.time())
     if missed:
         raise UserError(*missed)
+    try:
+        provider = named_provider(composition.targets)
+    except Unreachable as failed:
+        print(f"fleetrush: {failed}", file=sys.stderr)
+        return UNTRUSTED
     if TARGET in composition.basis.values() and (code := check_first(what, options)):
         return code
     file = composition.enrollments
     if file is not None:
         file.write()
     data = None if file is None else file.database
-    settings = StandInSettings.of(composition.scenario, what.secret(), data)
+    settings = StandInSettings.of(composition.scenario, what.secret(), data, provider)
     recording: Recording | None = None
     for note in leave_notes(composition, time.time()):
         print(note)
@@ -82,7 +88,8 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
         with StandIns(
             settings, wanted=composition.basis, broker=options.broker, push_url=push_url, data=data
         ) as stand_ins:
-            order = order_of(composition, stand_ins, accounts_of(what, composition, settings), options.engines)
+            accounts = accounts_of(what, composition, settings)
+            order = order_of(composition, stand_ins, accounts, provider, options.engines)
             recording = Recording(composition, options, stand_ins)
             play(composition, options, recording, order)
     except ChildFailed as failed:

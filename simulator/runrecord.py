@@ -14,8 +14,9 @@ from importlib.metadata import version
 from typing import Any
 
 from reports.record import TRIGGERS
-from simulator.composition import Composition
+from simulator.composition import TARGET, Composition
 from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.protocols.login import STEPS as LOGIN_STEPS
 from simulator.protocols.messages import REASONS
 from simulator.timetable import planned_curve
 
@@ -55,8 +56,8 @@ def run_record(
         "command": shlex.join(["fleetrush", *arguments]),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": _processor()},
-        "targets": {name: {"url": urls.get(name, ""), "basis": basis} for name, basis in composition.basis.items()},
         "accounts": dict(composition.accounts.told),
+        "targets": {name: _target(name, urls.get(name, ""), basis) for name, basis in composition.basis.items()},
         "authorisation": None if authorisation is None else authorisation.model_dump(mode="json", by_alias=True),
         "steps": list(STEPS),
         "reasons": list(REASONS),
@@ -68,6 +69,12 @@ def run_record(
         "untrusted": [],
         "partial": True,
     }
+
+
+def _target(service: str, url: str, basis: str) -> dict[str, Any]:
+    """One service of run.json. A named identity provider answers its own pages; Google's accounts stand in."""
+    steps = {"steps": list(LOGIN_STEPS)} if service == "identity" and basis == TARGET else {}
+    return {"url": url, "basis": basis, **steps}
 
 
 def _processor() -> str:

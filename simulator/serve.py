@@ -13,6 +13,7 @@ from simulator.backend.imported_keys import WrongKeys, read_policy_keys
 from simulator.children import ChildFailed
 from simulator.composition import What, compose
 from simulator.errors import UserError
+from simulator.protocols.gaia import METADATA_PATH
 from simulator.standins import STAND_IN, Place, StandIns, StandInSettings
 
 
@@ -44,6 +45,9 @@ def serve(
             raise UserError(str(failed)) from None
         for service, url in stand_ins.urls.items():
             print(f"{service:<12} {url}", flush=True)
+        print(
+            f"{'metadata':<12} {stand_ins.urls['identity']}{METADATA_PATH}   (of its SAML service provider)", flush=True
+        )
         print(f"{'token':<12} {stand_ins.operator_token}   (Authorization: Bearer, for the operator API)", flush=True)
         token = stand_ins.enrollment().enrollment_token
         print(f"{'enrollment':<12} {token}   (of browsers, and of devices without an account)", flush=True)

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from scenarios.schema import Scenario
 from simulator.children import Child, ChildFailed
 from simulator.device import EnrollmentLogin
 from simulator.enrollments_file import replace_file
 from simulator.errors import UserError
+from simulator.protocols.gaia import STAND_IN_HOST, STAND_IN_URL
+from simulator.provider import NamedProvider
 
 BROKERS: Mapping[str, str] = {"embedded": "simulator.backend.broker", "mosquitto": "simulator.backend.mosquitto"}
 STAND_IN = "stand-in"
@@ -48,6 +51,7 @@ class StandInSettings:
 
     `release` is the version that it offers from its first day on, with a payload of `payload_bytes`. `terms` are those
     of enrollment, by the backend's names of them (BackendSettings).
+    `idp_metadata` and `takes_word` as of BackendSettings.
     """
 
     domain: str
@@ -60,16 +64,25 @@ class StandInSettings:
     update_share: float
     release: str
     payload_bytes: int
+    idp_metadata: str = ""
+    takes_word: bool = False
     terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scenario: Scenario, password_secret: bytes, data: Path | None = None) -> StandInSettings:
+    def of(
+        cls,
+        scenario: Scenario,
+        password_secret: bytes,
+        data: Path | None = None,
+        provider: NamedProvider | None = None,
+    ) -> StandInSettings:
         """Of a scenario: the release is newer than every device's system.
 
         Args:
             password_secret: what passwords follow from.
             data: where the backend keeps its database, if it does. One that knows passwords already keeps the secret
                 that those followed from, beside it. Raises: UserError when that cannot be kept there.
+            provider: the identity provider that the user named.
         """
         terms = scenario.backend.enrollment.model_dump(exclude_none=True)
         newest = max(int(model.os_version.partition(".")[0]) for model in scenario.organisation.models)
@@ -85,6 +98,8 @@ class StandInSettings:
             release=f"{newest + 100}.1.0",
             payload_bytes=scenario.updates.payload_bytes,
             terms={**terms, "zero_touch": scenario.enrollment.way == "attestation"},
+            idp_metadata=provider.metadata if provider else "",
+            takes_word=provider is not None and provider.is_asked_by_devices,
         )
 
 
@@ -111,7 +126,7 @@ class StandIns:
         urls: base URLs of what was started: management, identity, idp, updates, operator, push.
 
     Args:
-        wanted: "stand-in" by service; a broker is started for push, one backend for all others.
+        wanted: basis by service; a broker is started where push stands in, the backend always.
         broker: a row of BROKERS.
         push_url: the push service that the backend publishes to when it is not ours.
         data: where the backend keeps its database; a folder that is removed afterwards when None.
@@ -148,8 +163,8 @@ class StandIns:
         try:
             if self._wanted.get("push") == STAND_IN:
                 self._push_url = self.urls["push"] = self._start_broker()
-            if any(basis == STAND_IN for name, basis in self._wanted.items() if name != "push"):
-                self._start_backend()
+            # Google's accounts stand in whatever is named: nobody may load those.
+            self._start_backend()
         except BaseException:
             self._end()
             raise
@@ -159,6 +174,11 @@ class StandIns:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Where the stand-in for Google's accounts is, which has a name of its own: as HttpPool's `hosts`."""
+        return {STAND_IN_HOST: urlsplit(self.urls["identity"]).netloc}
 
     @property
     def operator_token(self) -> str:
@@ -207,6 +227,9 @@ class StandIns:
             "robot_accounts": self._settings.robot_accounts,
             "update_share": self._settings.update_share,
             **self._settings.terms,
+            "identity_url": STAND_IN_URL,
+            "idp_metadata": self._settings.idp_metadata,
+            "takes_word": self._settings.takes_word,
         }
         argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
         argv += ["--host", self._place.host]

@@ -294,11 +294,11 @@ class Traveller:
                 self._milestone(APPLIED, publish.due, trigger, publish.action)
 
     def skip(self, steps: Iterable[str]) -> None:
-        """Record those steps as skipped unless they were asked on this journey: an earlier one did not end ok."""
+        """Record those steps as skipped, but for what was asked on this journey or never is: one did not end ok."""
         now = self.world.clock.now()
         trouble = Skipped("earlier_step")
         for step in steps:
-            if step not in self.asked:
+            if step not in self.asked and step not in self.plan.unasked:
                 self.asked.add(step)
                 self._sample(step, due=now, able=now, sent=now, done=now, trigger="follows", trouble=trouble)
 

@@ -204,4 +204,6 @@ def test_a_setting_that_kills_tokens_wrongly(tmp_path: Path, capsys: pytest.Capt
     path = tmp_path / "kinds.toml"
     path.write_text(KINDS.replace("within_s = 2", 'within_s = "2 s"'))
     assert main(["plan", str(path)]) == 2
-    assert 'kinds.toml: operator[0].with: within_s = "2 s": expected a number from 0 to 86,400' in capsys.readouterr().err
+    assert (
+        'kinds.toml: operator[0].with: within_s = "2 s": expected a number from 0 to 86,400' in capsys.readouterr().err
+    )

@@ -12,39 +12,43 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from simulator.backend.idp_key import provider_of, service_of
+from simulator.backend.idp_key import provider_of
 from simulator.backend.login_pages import message_page, setup_page
 from simulator.backend.robots import Granted, Robots
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
-from simulator.backend.tokens import Tokens
+from simulator.backend.tokens import Opened, Tokens
 from simulator.backend.web import Asked, cookie, html, json_answer, redirect, take_apart
-from simulator.protocols.assertion import SKEW_S, read_response
+from simulator.protocols.assertion import read_response
 from simulator.protocols.gaia import (
     ACCOUNTS_PATH,
     ACS_PATH,
     ANTI_HIJACK,
+    BAD_ASSERTION_HEADER,
+    CHALLENGE_PATH,
     CLIENT_ID,
     CONTINUE_PATH,
     ENTRY_PATH,
+    METADATA_PATH,
     MULTILOGIN_PATH,
     SAML_HEADER,
     SIGNIN_HEADER,
     TOKEN_PATH,
     USERINFO_PATH,
     gaia_id_of,
+    service_of,
     signin_header,
     write_accounts,
 )
 from simulator.protocols.identity import LOGIN_SCOPE
 from simulator.protocols.messages import Push, Request, Response
 from simulator.protocols.pages import origin_of
-from simulator.protocols.saml import AuthnRequest, BadAssertion, redirect_url, service_metadata
+from simulator.protocols.saml import AuthnRequest, BadAssertion, redirect_url
+from simulator.protocols.saml_metadata import read_provider, service_metadata
 
 SETUP_PATH = "/embedded/setup/v2/chromeos"
 LOOKUP_PATH = "/_/embedded/lookup/accountlookup"
 TOKENINFO_PATH = "/oauth2/v2/tokeninfo"
-METADATA_PATH = "/sp/metadata"
 ACCESS_S = 3600
 CODE_S = 600
 REQUEST_S = 1800
@@ -54,7 +58,7 @@ SESSION_S = 14 * 86400
 _SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 _EMAIL_SCOPE = f"{_SCOPE_PREFIX}userinfo.email"
 # Nothing in a name may end the header or the value that says who signed in.
-_NAME = re.compile(r"[A-Za-z0-9._%+'-]+")
+_NAME = re.compile(r"[a-z0-9._%+'-]+")
 _WEB_COOKIES = ("SID", "LSID", "HSID", "SSID", "APISID", "SAPISID")
 
 
@@ -71,14 +75,16 @@ class Identity:
 
     def __init__(self, store: Store, settings: BackendSettings, chance: Chance, outbox: list[Push]) -> None:
         self._settings, self._chance = settings, chance
-        self._provider = provider_of(store, settings)
-        self._entity_id, self._acs_url = service_of(settings)
+        named = settings.idp_metadata.encode()
+        self._provider = read_provider(named) if named else provider_of(store, settings)
+        self._entity_id, self._acs_url = service_of(settings.identity_url)
         self._tokens = Tokens(store, "identity", chance)
         self.robots = Robots(self._tokens, chance)
         self._counts: Counter[str] = Counter()
         self._routes: dict[tuple[str, str], Callable[[Asked, float], Response]] = {
             ("GET", SETUP_PATH): lambda asked, now: html(200, setup_page()),
             ("POST", LOOKUP_PATH): self._lookup,
+            ("POST", CHALLENGE_PATH): self._challenge,
             ("GET", ENTRY_PATH): self._entry,
             ("GET", METADATA_PATH): self._metadata,
             ("POST", ACS_PATH): self._consume,
@@ -143,15 +149,15 @@ class Identity:
         """The provider's URL with a new request. Its ID proves itself, and that it goes with this RelayState."""
         token = self._tokens.make("request", self._chance(9).hex(), until_s=now + REQUEST_S, bound=after)
         self._counts["begun"] += 1
-        wanted = AuthnRequest(f"_{token}", self._entity_id, self._provider.sso_url, self._acs_url, now)
-        return redirect_url(wanted, after)
+        destination = self._provider.sso_urls["redirect"]
+        return redirect_url(AuthnRequest(f"_{token}", self._entity_id, destination, self._acs_url, now), after)
 
     def _consume(self, asked: Asked, now: float) -> Response:
-        """The assertion consumer service: each assertion signs one browser in, once."""
+        """The assertion consumer service: each request is answered once, and so each assertion signs in once."""
         after = asked.form.get("RelayState", "")
 
-        def is_ours(request_id: str) -> bool:
-            return self._tokens.open("request", request_id.removeprefix("_"), now, bound=after) is not None
+        def request_of(id_: str) -> Opened | None:
+            return self._tokens.open("request", id_.removeprefix("_"), now, bound=after)
 
         try:
             assertion = read_response(
@@ -159,26 +165,45 @@ class Identity:
                 self._provider,
                 audience=self._entity_id,
                 acs_url=self._acs_url,
-                asked=is_ours,
+                asked=lambda id_: request_of(id_) is not None,
                 now=now,
             )
-            name, _, domain = assertion.name_id.partition("@")
-            if domain != self._settings.domain or not _NAME.fullmatch(name):
-                raise BadAssertion("subject", "not an address of this domain")
-            if not self._tokens.spend("assertion", assertion.id, assertion.not_on_or_after_s + SKEW_S, now):
-                raise BadAssertion("replayed", assertion.id)
+            user = self._address(assertion.name_id)
+            request = request_of(assertion.in_response_to)
+            if request is None or not self._tokens.spend("request", request.fields[0], request.until_s, now):
+                raise BadAssertion("replayed", f"the request that {assertion.id} answers was answered before")
         except BadAssertion as fault:
             self._counts["bad_assertions"] += 1
-            return _error(403, f"This account cannot be accessed: {fault.detail}")
-        user = assertion.name_id
+            page = message_page("Error", f"This account cannot be accessed: {fault.detail}")
+            return html(403, page, (BAD_ASSERTION_HEADER, fault.part))
+        return redirect(after, (SAML_HEADER, "End"), *self._signed_in(user, now))
+
+    def _challenge(self, asked: Asked, now: float) -> Response:
+        """Sign in whoever says an address, as FakeGaia does, where devices play the city's own service provider."""
+        if not self._settings.takes_word:
+            return _error(403, "This domain signs in at its identity provider.")
+        try:
+            user = self._address(asked.form.get("identifier", ""))
+        except BadAssertion:
+            return _error(400, "That is not an address.")
+        return html(200, "", *self._signed_in(user, now))
+
+    def _address(self, name_id: str) -> str:
+        """The account that somebody is called by: an e-mail address of the domain, or there is no such account."""
+        name, _, domain = name_id.lower().partition("@")
+        if domain != self._settings.domain or not _NAME.fullmatch(name):
+            raise BadAssertion("subject", f"the NameID is not the e-mail address of a user of {self._settings.domain}")
+        return f"{name}@{domain}"
+
+    def _signed_in(self, user: str, now: float) -> tuple[tuple[str, str], ...]:
+        """The headers of an answer that signs a user in."""
         self._counts["signed_in"] += 1
-        return redirect(
-            after,
-            (SAML_HEADER, "End"),
+        code = self._tokens.make("code", user, self._chance(9).hex(), until_s=now + CODE_S)
+        return (
             (SIGNIN_HEADER, signin_header(user, gaia_id_of(user))),
             cookie("SID", self._session("SID", user, now), "/"),
             cookie("LSID", self._session("LSID", user, now), "/"),
-            cookie("oauth_code", self._tokens.make("code", user, self._chance(9).hex(), until_s=now + CODE_S), "/"),
+            cookie("oauth_code", code, "/"),
         )
 
     def _session(self, name: str, user: str, now: float) -> str:

@@ -12,15 +12,17 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from simulator.backend.accounts import Accounts, Verdict
-from simulator.backend.idp_key import provider_of, service_of, signing_key
+from simulator.backend.idp_key import provider_of, signing_key
 from simulator.backend.login_pages import LOCKED, WRONG, login_page, message_page, post_page
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
 from simulator.backend.tokens import Tokens
 from simulator.backend.web import Asked, cookie, html, take_apart
 from simulator.protocols.assertion import Assertion, write_response
+from simulator.protocols.gaia import service_of
 from simulator.protocols.messages import Push, Request, Response
-from simulator.protocols.saml import BadAssertion, provider_metadata, read_request
+from simulator.protocols.saml import BadAssertion, read_request
+from simulator.protocols.saml_metadata import provider_metadata
 
 SSO_PATH = "/idp/sso"
 AUTHENTICATE_PATH = "/idp/login-actions/authenticate"
@@ -44,7 +46,8 @@ class IdentityProvider:
         self._settings, self._chance = settings, chance
         self._key, self._certificate = signing_key(store)
         self._provider = provider_of(store, settings)
-        self._audience, self._acs_url = service_of(settings)
+        self._sso_url = self._provider.sso_urls["redirect"]
+        self._audience, self._acs_url = service_of(settings.identity_url)
         self._tokens = Tokens(store, "idp", chance)
         self._accounts = Accounts(store, settings, chance)
         self._counts: Counter[str] = Counter()
@@ -75,7 +78,7 @@ class IdentityProvider:
             return _sorry(400, f"Invalid Request: {fault.detail}")
         if wanted.issuer != self._audience or wanted.acs_url not in ("", self._acs_url):
             return _sorry(400, "Unknown login requester")
-        if wanted.destination not in ("", self._provider.sso_url):
+        if wanted.destination not in ("", self._sso_url):
             return _sorry(400, "Invalid Request: destination")
         session = self._chance(12).hex()
         kept = cookie(COOKIE, self._tokens.make("session", session, until_s=now + LOGIN_S), "/idp/")
@@ -93,7 +96,7 @@ class IdentityProvider:
             "tab_id": page_id[:11],
         }
         self._counts["pages"] += 1
-        base = urlsplit(self._provider.sso_url)._replace(path=AUTHENTICATE_PATH).geturl()
+        base = urlsplit(self._sso_url)._replace(path=AUTHENTICATE_PATH).geturl()
         return html(200, login_page(self._settings.domain, base, query, user=user, error=error))
 
     def _authenticate(self, asked: Asked, now: float) -> Response:

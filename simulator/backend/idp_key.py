@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
-from simulator.protocols.saml import Provider
+from simulator.protocols.saml_metadata import Provider
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS idp_key (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB, certificate BLOB);"
 # RFC 5280 4.1.2.5: the end of a certificate that has none.
@@ -56,9 +56,4 @@ def signing_key(store: Store) -> tuple[RSAPrivateKey, x509.Certificate]:
 def provider_of(store: Store, settings: BackendSettings) -> Provider:
     """The stand-in's identity provider as its service provider knows it."""
     base = f"{settings.idp_url}/idp"
-    return Provider(f"{base}/metadata", f"{base}/sso", signing_key(store)[1])
-
-
-def service_of(settings: BackendSettings) -> tuple[str, str]:
-    """The stand-in's service provider as its identity provider knows it: entity id and consumer service URL."""
-    return f"google.com/a/{settings.domain}", f"{settings.identity_url}/SSO"
+    return Provider(f"{base}/metadata", {"redirect": f"{base}/sso"}, (signing_key(store)[1],))

@@ -36,6 +36,8 @@ class BackendSettings:
         serial_prefix: of the city's machines. approval: whether a machine's first enrollment waits for somebody.
         zero_touch: whether the city's machines enroll by attestation, without a person.
         hash_modulus: into how many buckets known machines are sorted; 0: as many as are asked for.
+        idp_metadata: the city's own identity provider's metadata, in the place of the stand-in's provider; empty: none.
+        takes_word: whether an address is signed in at its word, because devices verify their assertions themselves.
         payload_dir: where update payloads are kept as files; empty: in memory, for a rehearsal.
     """
 
@@ -59,6 +61,8 @@ class BackendSettings:
     approval: bool = False
     zero_touch: bool = False
     hash_modulus: int = 0
+    idp_metadata: str = ""
+    takes_word: bool = False
     payload_dir: str = ""
 
 

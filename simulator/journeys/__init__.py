@@ -100,7 +100,12 @@ JOURNEYS: dict[str, Journey] = {
         after=("boot", "wipe", "wipe_users"),
     ),
     "sign_in_only": Journey(
-        sign_in.play_only, sign_in.IDENTITY_STEPS, opens=("signed_in",), owes=("signed_in",), plannable=True
+        sign_in.play_only,
+        sign_in.IDENTITY_STEPS,
+        sign_in.IDENTITY_MAYBE,
+        opens=("signed_in",),
+        owes=("signed_in",),
+        plannable=True,
     ),
     "unlock": Journey(
         unlock.play,
@@ -114,7 +119,11 @@ JOURNEYS: dict[str, Journey] = {
         renew_token.play, renew_token.STEPS, renew_token.MAYBE, after=(*_SIGN_INS, "refresh_token", "wipe")
     ),
     "sign_in_again": Journey(
-        sign_in.play_again, sign_in.IDENTITY_STEPS, owes=(SIGNED_IN_AGAIN,), after=("boot", "renew_token", "wipe")
+        sign_in.play_again,
+        sign_in.IDENTITY_STEPS,
+        sign_in.IDENTITY_MAYBE,
+        owes=(SIGNED_IN_AGAIN,),
+        after=("boot", "renew_token", "wipe"),
     ),
     "sync_policy": Journey(sync_policy.play, sync_policy.STEPS, sync_policy.MAYBE, after=_DEVICE_POLICY),
     "sync_user_policy": Journey(

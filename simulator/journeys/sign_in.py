@@ -12,7 +12,10 @@ from simulator.journeys import clients, policies, session
 from simulator.protocols import identity
 from simulator.protocols.account import wrong_password
 from simulator.protocols.forms import LoginForm, NextPage, SamlPost
+from simulator.protocols.gaia import service_of
+from simulator.protocols.login import Accept, accepting, expect_post_to
 from simulator.protocols.messages import Refused, Skipped
+from simulator.protocols.service_provider import ask_provider, expect_assertion
 from simulator.traveller import Stopped, Traveller
 
 IDENTITY_STEPS = (
@@ -28,7 +31,10 @@ IDENTITY_STEPS = (
     "identity.accounts",
 )
 STEPS = (*IDENTITY_STEPS, "management.register_user", "management.user_policy", "management.push_token")
-MAYBE = ("management.validation_report",)
+IDENTITY_MAYBE = ("identity.challenge",)
+MAYBE = (*IDENTITY_MAYBE, "management.validation_report")
+BY_SERVICE = ("identity.entry", "identity.assertion")
+"""Asked only where Google's accounts are the service provider, not where a device plays the city's own."""
 
 _NORMAL = NormalDist()
 _TYPING_MAX_S = 120.0
@@ -66,46 +72,65 @@ async def play_again(traveller: Traveller) -> None:
 async def _sign_in(traveller: Traveller, *, wrong: int) -> tuple[str, str] | None:
     """Through the provider's pages to the tokens, after so many wrong passwords.
 
+    Either Google's accounts are the service provider and get the assertion, or the device plays the city's own: it has
+    verified the assertion, the person is signed in, the assertion is thrown away, and the stand-in for those accounts
+    takes the address at its word.
+
     Returns: the user's address, and an access token for device management; None for one who is locked out, as the
         scenario has it: what that device owed is closed.
     """
     post = await _through_pages(traveller, wrong)
-    if post is not None:
-        return await _tokens(traveller, post)
-    traveller.abandon(("signed_in", "ready"), Refused("login_page_again", "the account is locked"))
-    traveller.device.wire.forget_cookies()
-    return None
+    if post is None:
+        traveller.abandon(("signed_in", "ready"), Refused("login_page_again", "the account is locked"))
+        traveller.device.wire.forget_cookies()
+        return None
+    base = traveller.plan.identity_url
+    if traveller.plan.service_provider is None:
+        return await _tokens(traveller, await traveller.ask(identity.assertion(base, post)))
+    traveller.reached("signed_in")
+    return await _tokens(traveller, await traveller.ask(identity.challenge(base, traveller.facts.user)))
 
 
 async def _through_pages(traveller: Traveller, wrong: int) -> SamlPost | None:
     """From the entry to the assertion; None where a locked account is refused. Each password and code takes typing."""
     account, tried = traveller.account, 0
     locked_out = wrong >= traveller.plan.sign_in.lock_after
-    page: NextPage | None = await _first_page(traveller)
+    page: NextPage | None
+    page, accept = await _first_page(traveller)
     while isinstance(page, LoginForm):
         if page.password_field or page.code_field:
             await traveller.wait(typing_s(traveller))
         if page.password_field and tried < wrong:
             tried += 1
             again = await traveller.ask(identity.submit_wrong(page, account.user, wrong_password(tried)))
-            page = again or await _first_page(traveller)
+            page, accept = (again, accept) if again else await _first_page(traveller)
         elif page.password_field and locked_out:
-            page = await traveller.ask(identity.submit_locked(page, account.user, account.password))
+            locked = identity.submit_locked(page, account.user, account.password)
+            page = await traveller.ask(accepting(locked, accept))
         else:
             code = account.code(traveller.utc_ms() / 1000)
-            page = await traveller.ask(identity.submit(page, account.user, account.password, code))
+            submitted = identity.submit(page, account.user, account.password, code)
+            page = await traveller.ask(accepting(submitted, accept))
     return page
 
 
-async def _first_page(traveller: Traveller) -> NextPage:
-    base, domain = traveller.plan.identity_url, traveller.plan.domain
-    return await traveller.ask(identity.login_page(await traveller.ask(identity.entry(base, domain))))
+async def _first_page(traveller: Traveller) -> tuple[NextPage, Accept]:
+    """Ask the provider, as whichever service provider it is. Returns: its first page, and what judges its last one."""
+    plan, clock, service = traveller.plan, traveller.world.clock, traveller.plan.service_provider
+    if service is None:
+        accept = expect_post_to(service_of(plan.identity_url)[1])
+        asking = identity.login_page(await traveller.ask(identity.entry(plan.identity_url, plan.domain)))
+    else:
+        request_id = f"_{traveller.uuid('authn request')}"
+        accept = expect_assertion(service, request_id, clock.utc)
+        asking = ask_provider(service, request_id, clock.utc())
+    return await traveller.ask(accepting(asking, accept)), accept
 
 
-async def _tokens(traveller: Traveller, post: SamlPost) -> tuple[str, str]:
+async def _tokens(traveller: Traveller, signed_in: identity.SignedIn) -> tuple[str, str]:
     base, device = traveller.plan.identity_url, traveller.device
     device_id = traveller.uuid("device client") if device.identity is None else device.identity.device_id
-    signed_in = await traveller.ask(identity.continue_page(await traveller.ask(identity.assertion(base, post))))
+    signed_in = await traveller.ask(identity.continue_page(signed_in))
     tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device_id))
     device.refresh_token = tokens.refresh_token
     access = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.MANAGEMENT_SCOPES))

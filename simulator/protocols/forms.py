@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from simulator.protocols.messages import Broken, Refused, Request, Response, settle
@@ -28,6 +28,8 @@ _ONE_TIME_WORDS = ("otp", "token", "code")
 _PLAIN = ("text", "email", "tel")
 _UNSAFE = re.compile(rb"[^0-9A-Za-z*._-]")
 
+Fields = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class LoginForm:
@@ -46,7 +48,7 @@ class LoginForm:
 
     action: str
     method: str
-    fields: tuple[tuple[str, str], ...]
+    fields: Fields
     user_field: str
     password_field: str
     code_field: str
@@ -63,7 +65,7 @@ class SamlPost:
     """The provider's last page: what to post to the assertion consumer service, and where (SAML bindings 3.5.4)."""
 
     action: str
-    fields: tuple[tuple[str, str], ...]
+    fields: Fields
     encoding: str
     origin: str
 
@@ -78,21 +80,22 @@ def page_request(url: str) -> Request:
 
 def form_request(form: LoginForm, values: Mapping[str, str]) -> Request:
     """Submit a form with these values in its fields of these names, redirects followed."""
-    body = _encoded(tuple((name, values.get(name, value)) for name, value in form.fields), form.encoding)
+    fields = tuple((name, values.get(name, value)) for name, value in form.fields)
     if form.method == "GET":
-        return page_request(urlsplit(form.action)._replace(query=body.decode()).geturl())
-    headers = (_ACCEPT, _CONTENT_TYPE, ("Origin", form.origin))
-    return Request("POST", form.action, headers, body, redirects=_REDIRECTS_MAX)
+        query = _encoded(fields, form.encoding).decode()
+        return page_request(urlsplit(form.action)._replace(query=query).geturl())
+    return fields_request(form.action, fields, form.origin, form.encoding)
+
+
+def fields_request(url: str, fields: Fields, origin: str, encoding: str = "utf-8") -> Request:
+    """Post fields as the form of a page of that origin and encoding would, redirects followed."""
+    headers = (_ACCEPT, _CONTENT_TYPE, ("Origin", origin))
+    return Request("POST", url, headers, _encoded(fields, encoding), redirects=_REDIRECTS_MAX)
 
 
 def post_request(post: SamlPost) -> Request:
     """Submit the last page as it is; where the answer leads is for the caller to see."""
-    return Request(
-        "POST",
-        post.action,
-        (_ACCEPT, _CONTENT_TYPE, ("Origin", post.origin)),
-        _encoded(post.fields, post.encoding),
-    )
+    return replace(fields_request(post.action, post.fields, post.origin, post.encoding), redirects=0)
 
 
 def read_page(response: Response, before: LoginForm | None = None) -> NextPage:
@@ -222,7 +225,7 @@ def _is_code(control: Control) -> bool:
     return "one-time-code" in control.hints or any(word in control.names for word in _ONE_TIME_WORDS)
 
 
-def _encoded(fields: tuple[tuple[str, str], ...], encoding: str) -> bytes:
+def _encoded(fields: Fields, encoding: str) -> bytes:
     """application/x-www-form-urlencoded (URL Standard 5.2); what the page's encoding lacks becomes &#NNN;.
 
     Not urllib's: that goes through an assertion of five thousand characters one by one, in half a millisecond.

@@ -1,6 +1,7 @@
 """What a device and a stand-in for Google's accounts both have to call by the same name: paths, headers, ids, bodies.
 
-Names are FakeGaia's (Chromium google_apis/gaia/fake_gaia.cc). No exchange and no service is described here.
+Names are FakeGaia's (Chromium google_apis/gaia/fake_gaia.cc), but for the service provider's own. No exchange and no
+service is described here.
 """
 
 from __future__ import annotations
@@ -12,8 +13,15 @@ from typing import Any, TypeVar
 
 from simulator.protocols.messages import Broken, Response
 
+# What is registered at an identity provider outlives the ports that a run picks: the stand-in has one name for ever,
+# which no resolver knows (RFC 6761 6.4) and our wire leads to wherever the stand-in listens.
+STAND_IN_HOST = "sp.fleetrush.invalid"
+STAND_IN_URL = f"https://{STAND_IN_HOST}"
+
+METADATA_PATH = "/metadata"
+ACS_PATH = "/acs"
 ENTRY_PATH = "/samlredirect"
-ACS_PATH = "/SSO"
+CHALLENGE_PATH = "/_/embedded/signin/challenge"
 CONTINUE_PATH = "/programmatic_auth_chromeos"
 TOKEN_PATH = "/oauth2/v4/token"
 USERINFO_PATH = "/oauth2/v1/userinfo"
@@ -21,6 +29,8 @@ MULTILOGIN_PATH = "/oauth/multilogin"
 ACCOUNTS_PATH = "/ListAccounts"
 SIGNIN_HEADER = "google-accounts-signin"
 SAML_HEADER = "google-accounts-saml"
+# Of the stand-in alone: what was wrong with an assertion, as BadAssertion.part.
+BAD_ASSERTION_HEADER = "x-fleetrush-bad-assertion"
 ANTI_HIJACK = ")]}'"
 
 # Chrome's public OAuth client id. The secret is not Chrome's: nothing that needs that one may be asked.
@@ -29,6 +39,11 @@ CLIENT_SECRET = "fleetrush"
 SOURCE = "ChromiumBrowser"
 
 _T = TypeVar("_T")
+
+
+def service_of(base_url: str) -> tuple[str, str]:
+    """Entity id and consumer service URL of the SAML service provider at a base URL."""
+    return f"{base_url}{METADATA_PATH}", f"{base_url}{ACS_PATH}"
 
 
 def gaia_id_of(email: str) -> str:

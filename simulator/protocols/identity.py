@@ -1,4 +1,4 @@
-"""An online sign-in as a device says it: Google's account endpoints around a SAML provider's pages, then the tokens.
+"""An online sign-in as a device says it to Google's accounts: before and after a provider's pages, then the tokens.
 
 Each function is one exchange and takes what the one before learnt; cookies are the wire's. No clock, no chance, no
 journey: who waits, types or tries again is not decided here. Facts: Chromium google_apis/gaia (gaia_urls.cc,
@@ -24,6 +24,8 @@ from simulator.protocols.forms import (
 from simulator.protocols.gaia import (
     ACCOUNTS_PATH,
     ANTI_HIJACK,
+    BAD_ASSERTION_HEADER,
+    CHALLENGE_PATH,
     CLIENT_ID,
     CLIENT_SECRET,
     CONTINUE_PATH,
@@ -40,7 +42,8 @@ from simulator.protocols.gaia import (
     read_signin_header,
 )
 from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, settle
-from simulator.protocols.pages import origin_of
+from simulator.protocols.pages import Page, origin_of
+from simulator.protocols.saml import reason_of
 
 LOGIN_SCOPE = "https://www.google.com/accounts/OAuthLogin"
 _SCOPES = "https://www.googleapis.com/auth/"
@@ -100,7 +103,7 @@ def entry(base_url: str, domain: str, *, language: str = "ja") -> Exchange[str]:
     """Open the sign-in of a domain with a SAML provider, as LoginAuthenticationBehavior = 1 does.
 
     Args:
-        base_url: of the identity target, no slash at the end.
+        base_url: of Google's accounts, no slash at the end.
         domain: that the device is enrolled in.
         language: of the page, a BCP 47 tag.
     Returns: the provider's URL to go to, absolute.
@@ -194,11 +197,14 @@ def _filled(form: LoginForm, user: str, password: str, code: str) -> Request:
 def assertion(base_url: str, post: SamlPost) -> Exchange[SignedIn]:
     """Carry the assertion to the consumer service.
 
-    Raises when read: Refused http_status when it is not accepted; Broken missing_part, bad_redirect, or bad_value when
-    the answer is not from the identity target: Chrome heeds the sign-in header from there alone.
+    Raises when read: Refused assertion_... by what the stand-in found wrong with it, Refused http_status for any other
+    no; Broken missing_part, bad_redirect, or bad_value when the answer is not from the base URL: Chrome heeds the
+    sign-in header from Google's accounts alone.
     """
 
     def read(response: Response) -> SignedIn:
+        if part := response.header(BAD_ASSERTION_HEADER):
+            raise Refused(reason_of(part), Page(response).said(), status=response.status)
         location = _location(response)
         if origin_of(response.url or post.action) != origin_of(base_url):
             raise Broken("bad_value", f"signed in at {origin_of(post.action)}, not at {origin_of(base_url)}")
@@ -207,6 +213,21 @@ def assertion(base_url: str, post: SamlPost) -> Exchange[SignedIn]:
         return SignedIn(email, gaia_id, location, _cookie(response, "oauth_code"))
 
     return Exchange("identity.assertion", post_request(post), read)
+
+
+def challenge(base_url: str, user: str) -> Exchange[SignedIn]:
+    """Sign a user in at the stand-in whose assertion the device verified itself, and showed to no one.
+
+    FakeGaia's answer to whoever says an address (fake_gaia.cc, HandleEmbeddedSigninChallenge).
+    Raises when read: Refused http_status; Broken missing_part.
+    """
+
+    def read(response: Response) -> SignedIn:
+        settle(response)
+        email, gaia_id = read_signin_header(response.header(SIGNIN_HEADER))
+        return SignedIn(email, gaia_id, f"{base_url}{CONTINUE_PATH}", _cookie(response, "oauth_code"))
+
+    return Exchange("identity.challenge", _post(f"{base_url}{CHALLENGE_PATH}", {"identifier": user}), read)
 
 
 def continue_page(signed_in: SignedIn) -> Exchange[SignedIn]:

@@ -71,6 +71,22 @@ REASONS: tuple[str, ...] = (
     "invalid_grant",
     # The way to the server is cut.
     "unreachable",
+    # The identity provider's answer, by the first thing wrong with it (SAML profiles 4.1.4.3).
+    "assertion_status",
+    "assertion_destination",
+    "assertion_encrypted",
+    "assertion_unsigned",
+    "assertion_algorithm",
+    "assertion_signature",
+    "assertion_issuer",
+    "assertion_subject",
+    "assertion_recipient",
+    "assertion_in_response_to",
+    "assertion_expired",
+    "assertion_not_yet",
+    "assertion_audience",
+    "assertion_statement",
+    "assertion_replayed",
 )
 _KNOWN = frozenset(REASONS)
 

@@ -1,4 +1,4 @@
-"""SAML 2.0 web sign-in, its first half in both directions: the AuthnRequest by redirect, and both sides' metadata.
+"""SAML 2.0 web sign-in, its first half in both directions: the AuthnRequest by redirect and by post.
 
 Also what every SAML document needs: its names, its times and careful parsing. Assertions are not judged here. No clock.
 """
@@ -13,69 +13,103 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
+from signxml.algorithms import CanonicalizationMethod
+from signxml.signer import XMLSigner
 
-from simulator.protocols.messages import Broken
+from simulator.protocols.messages import REASONS, Broken
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
-MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 POST_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 REDIRECT_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
-NAMES = {"saml": SAML, "samlp": SAMLP}
+NAMES = {"saml": SAML, "samlp": SAMLP, "ds": DSIG}
 _STRING = etree.XPath("string()")
 
 # Of one message, in characters or bytes; real ones are a few thousand.
 _MESSAGE_MAX = 256 * 1024
 
 
+def reason_of(part: str) -> str:
+    """The reason that a sample has for a BadAssertion of that part; bad_assertion for what cannot be read at all."""
+    reason = f"assertion_{part}"
+    return reason if reason in REASONS else "bad_assertion"
+
+
 class BadAssertion(Broken):
     """A SAML message that is not accepted. `part` names the first thing wrong with it."""
 
     def __init__(self, part: str, detail: str = "") -> None:
-        super().__init__("bad_assertion", f"{part}: {detail}"[:200] if detail else part)
+        super().__init__(reason_of(part), f"{part}: {detail}"[:200] if detail else part)
         self.part = part
 
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """A service provider's request (SAML core 3.4.1). `issued_s`: Unix seconds; the URLs are absolute."""
+    """A service provider's request (SAML core 3.4.1). `issued_s`: Unix seconds; the URLs are absolute.
+
+    `name_id_format` is what it wants the user to be called by; "" leaves that to the identity provider.
+    """
 
     id: str
     issuer: str
     destination: str
     acs_url: str
     issued_s: float
+    name_id_format: str = EMAIL
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An identity provider as a service provider knows it, from its metadata."""
+def redirect_url(request: AuthnRequest, relay_state: str, key: RSAPrivateKey | None = None) -> str:
+    """Where to send a browser with this request: the redirect binding (SAML bindings 3.4.4.1).
 
-    entity_id: str
-    sso_url: str
-    certificate: x509.Certificate
+    Args:
+        relay_state: comes back with the answer; "" sends none.
+        key: signs the query with RSA-SHA256; None leaves it unsigned.
+    """
+    # Raw DEFLATE: no zlib header, no checksum.
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(_request_xml(request).encode()) + packer.flush()
+    query = urlencode(
+        {"SAMLRequest": b64encode(packed).decode()} | ({"RelayState": relay_state} if relay_state else {})
+    )
+    if key is not None:
+        query += f"&{urlencode({'SigAlg': RSA_SHA256})}"
+        signature = b64encode(key.sign(query.encode(), PKCS1v15(), SHA256())).decode()
+        query += f"&{urlencode({'Signature': signature})}"
+    return f"{request.destination}{'&' if '?' in request.destination else '?'}{query}"
 
 
-def redirect_url(request: AuthnRequest, relay_state: str) -> str:
-    """Where to send a browser with this request: the redirect binding, unsigned (SAML bindings 3.4.4.1)."""
-    xml = (
+def post_fields(
+    request: AuthnRequest, relay_state: str, key: RSAPrivateKey | None = None
+) -> tuple[tuple[str, str], ...]:
+    """The form fields of this request in the post binding (SAML bindings 3.5.4); arguments as of redirect_url."""
+    xml = _request_xml(request, signed=key is not None).encode()
+    if key is not None:
+        signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
+        root = signer.sign(etree.fromstring(xml), key=key, reference_uri=request.id, id_attribute="ID")
+        xml = etree.tostring(root)
+    fields = (("SAMLRequest", b64encode(xml).decode()),)
+    return (*fields, ("RelayState", relay_state)) if relay_state else fields
+
+
+def _request_xml(request: AuthnRequest, *, signed: bool = False) -> str:
+    """The document; `signed` leaves a place for its signature, which the schema wants right after the issuer."""
+    wanted = f" Format={quoteattr(request.name_id_format)}" if request.name_id_format else ""
+    return (
         f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID={quoteattr(request.id)} Version="2.0"'
         f' IssueInstant="{written(request.issued_s)}" Destination={quoteattr(request.destination)}'
         f' ProtocolBinding="{POST_BINDING}" AssertionConsumerServiceURL={quoteattr(request.acs_url)}>'
         f"<saml:Issuer>{escape(request.issuer)}</saml:Issuer>"
-        f'<samlp:NameIDPolicy Format="{EMAIL}" AllowCreate="true"/></samlp:AuthnRequest>'
+        + (f'<ds:Signature xmlns:ds="{DSIG}" Id="placeholder"/>' if signed else "")
+        + f'<samlp:NameIDPolicy{wanted} AllowCreate="true"/></samlp:AuthnRequest>'
     )
-    # Raw DEFLATE: no zlib header, no checksum.
-    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    packed = packer.compress(xml.encode()) + packer.flush()
-    query = urlencode({"SAMLRequest": b64encode(packed).decode(), "RelayState": relay_state})
-    return f"{request.destination}{'&' if '?' in request.destination else '?'}{query}"
 
 
 def read_request(saml_request: str) -> AuthnRequest:
@@ -99,32 +133,8 @@ def read_request(saml_request: str) -> AuthnRequest:
         root.get("Destination", ""),
         root.get("AssertionConsumerServiceURL", ""),
         read_time(root.get("IssueInstant"), "request"),
+        "" if (policy := root.find("samlp:NameIDPolicy", NAMES)) is None else policy.get("Format", ""),
     )
-
-
-def provider_metadata(provider: Provider) -> bytes:
-    """An identity provider's metadata document (SAML metadata 2.4.3)."""
-    certificate = b64encode(provider.certificate.public_bytes(Encoding.DER)).decode()
-    return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" entityID={quoteattr(provider.entity_id)}>'
-        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
-        f'<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="{DSIG}"><ds:X509Data><ds:X509Certificate>{certificate}'
-        "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-        f"<md:NameIDFormat>{EMAIL}</md:NameIDFormat>"
-        f'<md:SingleSignOnService Binding="{REDIRECT_BINDING}" Location={quoteattr(provider.sso_url)}/>'
-        "</md:IDPSSODescriptor></md:EntityDescriptor>"
-    ).encode()
-
-
-def service_metadata(entity_id: str, acs_url: str) -> bytes:
-    """A service provider's metadata document (SAML metadata 2.4.4)."""
-    return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" entityID={quoteattr(entity_id)}>'
-        f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}" WantAssertionsSigned="true">'
-        f"<md:NameIDFormat>{EMAIL}</md:NameIDFormat>"
-        f'<md:AssertionConsumerService Binding="{POST_BINDING}" Location={quoteattr(acs_url)} index="0"/>'
-        "</md:SPSSODescriptor></md:EntityDescriptor>"
-    ).encode()
 
 
 def unbase64(text: str) -> bytes:

@@ -49,7 +49,8 @@ class HttpPool:
         idle_s: an unused connection is closed after this.
         connect_timeout_s: for one connect, TLS handshake included; a request's own timeout may be shorter.
         tls: "host:port" -> how the certificate of that target is checked; by the system's authorities otherwise.
-        hosts: name -> "address:port" to connect to instead of asking a resolver (the guard is asked about it too).
+        hosts: name -> "address:port" of a stand-in of ours that has a name of its own, https perhaps: no resolver and
+            no proxy knows it, it speaks without TLS all the same, and the guard is asked about it as about any other.
         limits: what a server may make us hold.
         secure_cookies_over_http: see CookieJar.
     Raises: OSError when a CA file cannot be read, ValueError for `hosts` that are not addresses.

@@ -25,7 +25,7 @@ class Opener:
         guard: asked at every connect, after name resolution.
         connect_timeout_s: for one connect, TLS handshake and proxy included.
         tls: "host:port" -> how that target's certificate is checked; the system's authorities for all others.
-        hosts: name -> "address:port" to connect to instead of asking a resolver.
+        hosts: as HttpPool says.
         limits: what a server may make us hold.
     """
 
@@ -69,7 +69,7 @@ class Opener:
         patience_s = min(self._connect_timeout_s, deadline - time.monotonic())
         try:
             async with asyncio.timeout(patience_s):
-                return await self._reach(origin, proxy, resume, gone)
+                return await self._reach(origin, None if self._resolver.fixed(origin.host) else proxy, resume, gone)
         except TimeoutError:
             raise Broken("connect_timeout", f"{origin.netloc}, after {patience_s:.1f} s") from None
 
@@ -102,7 +102,7 @@ class Opener:
                 resume=resume,
             )
 
-        tls = origin.scheme == "https"
+        tls = origin.scheme == "https" and not self._resolver.fixed(origin.host)
         connection = await self._connect(over_tls if tls and proxy is None else plain, addresses, port)
         try:
             if tls and proxy is not None:

@@ -168,8 +168,8 @@ def test_a_step_that_run_json_does_not_name_is_our_own_bug() -> None:
 
 
 def test_the_basis_of_a_step_is_its_service_s() -> None:
-    """A milestone over several kinds is mixed; the operator's own steps are ours."""
-    targets = {"identity": {"basis": "target"}, "push": {"basis": "stand-in"}}
-    names = ("identity.login", "push.connect", "ready", "operator.publish_policy")
-    assert [basis_of(name, targets) for name in names] == ["target", "stand-in", "mixed", "harness"]
+    """A target answers the steps it is said of; a milestone over several kinds is mixed; the operator's are ours."""
+    targets = {"identity": {"basis": "target", "steps": ["identity.login"]}, "push": {"basis": "stand-in"}}
+    names = ("identity.login", "identity.token", "push.connect", "ready", "operator.publish_policy")
+    assert [basis_of(name, targets) for name in names] == ["target", "stand-in", "stand-in", "mixed", "harness"]
     assert basis_of("ready", {"push": {"basis": "stand-in"}}) == "stand-in"

@@ -117,6 +117,15 @@ def test_shared_accounts_are_said_beside_what_was_tested() -> None:
         assert wording.standing(run, summary) == f"One run in real time. Tested: identity.{said}"
 
 
+def test_google_stands_in_around_a_named_provider() -> None:
+    """Where a target answers some steps of its service only, what answers the others is named as standing in."""
+    own = {"identity": {**TARGET["identity"], "steps": ["identity.login_page", "identity.login"]}}
+    both = {**made_run.run_json()["targets"], **own}
+    assert wording.standing(*told(targets=both, compression=1)) == (
+        "One run in real time. Tested: identity; management, Google's accounts, updates and push stood in."
+    )
+
+
 def test_what_no_step_reached_was_left_out() -> None:
     """A target that was named and never asked is not called tested."""
     run, summary = told(targets={**TARGET, "proxy": {"url": "http://proxy.city.example", "basis": "target"}})

@@ -47,6 +47,29 @@ def test_a_whole_file(tmp_path: Path) -> None:
     assert (leave.hosts, leave.max_rate_per_s) == (("idp.city.example", "push.city.example"), 200)
 
 
+def test_an_identity_provider(tmp_path: Path) -> None:
+    """Where its metadata is, and whose service provider is played; files relative to the targets file."""
+    for name in ("idp.xml", "sp.pem"):
+        (tmp_path / name).write_text("-")
+    more = """metadata = "idp.xml"
+[targets.identity.service_provider]
+entity_id = "https://portal.city.example"
+acs_url = "https://portal.city.example/acs?tenant=1"
+key_file = "sp.pem"
+"""
+    identity = read_targets(written(tmp_path, GOOD.replace("[targets.push]", more + "[targets.push]"))).targets.identity
+    assert identity is not None
+    assert identity.metadata == str(tmp_path / "idp.xml")
+    service = identity.service_provider
+    assert service is not None
+    assert (service.acs_url, service.binding) == ("https://portal.city.example/acs?tenant=1", "redirect")
+    assert (service.key_file, service.relay_state) == (str(tmp_path / "sp.pem"), "")
+    by_url = GOOD.replace("staging = true", 'staging = true\nmetadata = "https://idp.city.example/m?x=1"')
+    identity = read_targets(written(tmp_path, by_url)).targets.identity
+    assert identity is not None
+    assert identity.metadata == "https://idp.city.example/m?x=1"
+
+
 def test_nothing_named() -> None:
     """Without a file and without --target every service stands in."""
     assert read_targets(None) == Targets()
@@ -89,6 +112,22 @@ def test_command_line_goes_first(tmp_path: Path) -> None:
             "push.city.example:8883",
             "push:88830",
             'targets.push.url = "mqtts://push:88830": expected an address such as mqtts://host[:port]',
+        ),
+        (
+            "staging = true",
+            'metadata = "no.xml"',
+            'targets.identity.metadata = "no.xml": expected a file that exists',
+        ),
+        (
+            "staging = true",
+            'service_provider = { entity_id = "x", acs_url = "https://x", binding = "artifact" }',
+            'targets.identity.service_provider.binding = "artifact": expected one of redirect, post',
+        ),
+        (
+            "staging = true",
+            'service_provider = { entity_id = "x" }',
+            "targets.identity.service_provider.acs_url is missing: expected where it has assertions posted. No one ever"
+            " asks this address",
         ),
         ('"ca.pem"', '"no.pem"', 'targets.identity.ca_file = "no.pem": expected a file that exists'),
         ("staging = true", "verify_tls = false", "targets.identity.verify_tls = false: expected true beside a ca_file"),

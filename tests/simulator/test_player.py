@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from scenarios.load import load
 from simulator.composition import KNOWN
 from simulator.journeys import JOURNEYS, STEPS
 from simulator.protocols.messages import REASONS
-from simulator.rehearsal import Rehearsed, rehearse
+from simulator.rehearsal import Rehearsed, Stage, VirtualLoop, rehearse
 
 DEVICES = 60
 # floor(60 * 80 / 2680) = 1 spare
@@ -145,6 +147,27 @@ def test_a_locked_fleet_gets_nowhere(tmp_path: Path) -> None:
     assert set(ready["reason"].tolist()) == {REASONS.index("not_entitled")}
     assert _outcomes(samples, "ready") == {"refused": STAFF}
     assert _outcomes(samples, "identity.entry") == {"skipped": STAFF}
+
+
+def test_what_a_run_never_asks_is_not_skipped(tmp_path: Path) -> None:
+    """Where devices play the city's own service provider, a lost sign-in loses no entry: there would have been none."""
+    path = tmp_path / "trouble.toml"
+    path.write_text(MORNING + '[[operator]]\nat = "08:05"\nact = "lock_device"\nwith = { message = "lost" }\n')
+    scenario = load(str(path), known=KNOWN)
+
+    async def play() -> Rehearsed:
+        stage = Stage(scenario)
+        world = stage.player.world
+        world.plan = replace(world.plan, unasked=frozenset({"identity.entry", "identity.assertion"}))
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(stage.order.end_s)
+        return await stage.end()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        samples = np.frombuffer(runner.run(play()).samples, SAMPLE)
+    assert _outcomes(samples, "identity.login") == {"skipped": STAFF}
+    assert _outcomes(samples, "identity.entry") == _outcomes(samples, "identity.assertion") == {}
 
 
 def test_an_overloaded_update_server_slows_checks_and_hears_of_it(tmp_path: Path) -> None:

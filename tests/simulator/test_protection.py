@@ -51,6 +51,13 @@ def stopped(protection: Protection, now: float) -> str:
     return f"{verdict[0]}: {verdict[1]}" if verdict else ""
 
 
+def test_what_stands_in_around_a_target_is_not_the_target() -> None:
+    """Google's accounts answer the entry: that they give in spares nobody."""
+    protection = Protection(STEPS, targets())
+    protection.take(samples("identity.entry", "failed", [11.5] * 100, "connect_refused"))
+    assert stopped(protection, 12) == ""
+
+
 def test_a_target_that_gives_in() -> None:
     """Half of a step other than ok within 30 s stops the run, and the words say which, how many and why."""
     protection = Protection(STEPS, targets())

@@ -81,8 +81,8 @@ def operate(core: Core, act: str, body: dict[str, object], now: float = 1000.0) 
         ("/samlredirect?domain=city.example&continue=http://127.0.0.1/idp/", "identity"),
         ("/embedded/setup/v2/chromeos", "identity"),
         ("/_/embedded/lookup/accountlookup", "identity"),
-        ("/SSO", "identity"),
-        ("/sp/metadata", "identity"),
+        ("/acs", "identity"),
+        ("/metadata", "identity"),
         ("/programmatic_auth_chromeos?hl=ja", "identity"),
         ("/oauth2/v4/token", "identity"),
         ("/oauth2/v1/userinfo", "identity"),
@@ -112,20 +112,20 @@ def test_a_path_of_nobodys_is_not_found(core: Core, path: str) -> None:
 def test_an_injected_error_stands_in_the_services_place(core: Core) -> None:
     """The service is not asked, others are."""
     operate(core, "inject_fault", {"where": "identity", "kind": "error", "status": 503})
-    assert ask(core, "/SSO").response.status == 503
+    assert ask(core, "/acs").response.status == 503
     assert core.services["identity"].asked == []  # type: ignore[attr-defined]
     assert ask(core, "/idp/sso").response.status == 200
 
 
 def test_a_dropped_or_late_answer_was_worked_for(core: Core) -> None:
     """The service did its work: only the answer is late (by the sum) or lost."""
-    operate(core, "inject_fault", {"where": "/SSO", "kind": "drop", "for_s": 10})
+    operate(core, "inject_fault", {"where": "/acs", "kind": "drop", "for_s": 10})
     operate(core, "inject_fault", {"where": "identity", "kind": "delay", "high_s": 2})
     operate(core, "inject_fault", {"where": "identity", "kind": "freeze", "for_s": 5})
-    answer = ask(core, "/SSO", 1001)
+    answer = ask(core, "/acs", 1001)
     assert (answer.response.body, answer.delay_s, answer.drop) == (b"identity", 6.0, True)
     assert ask(core, "/ListAccounts", 1001) == Answer(Response(200, (), b"identity"), delay_s=6.0)
-    assert ask(core, "/SSO", 1010) == Answer(Response(200, (), b"identity"), delay_s=2.0)
+    assert ask(core, "/acs", 1010) == Answer(Response(200, (), b"identity"), delay_s=2.0)
 
 
 def test_the_operator_never_suffers(core: Core) -> None:
@@ -147,7 +147,7 @@ def test_a_mistake_of_ours_is_counted_and_tells_nobody(core: Core, monkeypatch: 
     monkeypatch.setitem(core.services, "identity", Mistaken())
     before = core.internal_errors
     with pytest.raises(ZeroDivisionError):
-        ask(core, "/SSO")
+        ask(core, "/acs")
     assert core.internal_errors == before + 1
     assert ask(core, "/idp/sso").pushes == ()
 

@@ -33,13 +33,13 @@ def faults(*injected: Fault, draws: tuple[float, ...] = (0.5,)) -> Faults:
 
 def test_without_faults_nothing_is_suffered() -> None:
     """No fault, no effect, and no draw."""
-    assert Faults(lambda: pytest.fail("drew")).effect("identity", "/SSO", "", 0.0) == NOTHING == Effect(0.0, 0, False)
+    assert Faults(lambda: pytest.fail("drew")).effect("identity", "/acs", "", 0.0) == NOTHING == Effect(0.0, 0, False)
 
 
 def test_only_the_named_service_or_path_suffers() -> None:
     """A service by name whatever the path; a path by its beginning whatever the service."""
     by_name = faults(Fault("identity", "error", status=503))
-    assert by_name.effect("identity", "/SSO", "", 0.0).status == 503
+    assert by_name.effect("identity", "/acs", "", 0.0).status == 503
     assert by_name.effect("management", "/identity", "", 0.0) == NOTHING
     by_path = faults(Fault("/oauth2/", "error", status=500))
     assert by_path.effect("identity", "/oauth2/v4/token", "", 0.0).status == 500
@@ -103,7 +103,7 @@ def test_reads_each_kind() -> None:
     """What an operator says in JSON, in full and in brief; `for_s` counts from now."""
     said = {"where": "identity", "kind": "delay", "low_s": 1, "high_s": 2.5, "rate": 0.5, "for_s": 60}
     assert read_fault(said, SERVICES, 1000) == Fault("identity", "delay", 0.5, 1.0, 2.5, until=1060)
-    assert read_fault({"where": "/SSO", "kind": "delay", "high_s": 2}, SERVICES, 0) == Fault("/SSO", "delay", 1, 2, 2)
+    assert read_fault({"where": "/acs", "kind": "delay", "high_s": 2}, SERVICES, 0) == Fault("/acs", "delay", 1, 2, 2)
     assert read_fault({"where": "identity", "kind": "error", "status": 503}, SERVICES, 0) == Fault(
         "identity", "error", status=503, until=math.inf
     )

@@ -241,11 +241,11 @@ def test_faults_are_seen_in_the_state_until_they_end(core: Core) -> None:
     """With the instant they end, null without one; the payload that every act carries is no part of a fault."""
     fault = {"where": "identity", "kind": "error", "status": 503, "payload": "fleetrush-act-3"}
     assert told(core, "inject_fault", fault) == {"until": None}
-    assert told(core, "inject_fault", {"where": "/SSO", "kind": "freeze", "for_s": 10}) == {"until": NOW + 10}
+    assert told(core, "inject_fault", {"where": "/acs", "kind": "freeze", "for_s": 10}) == {"until": NOW + 10}
     seen = told(core, "state", method="GET")["faults"]
     assert [(fault["where"], fault["kind"], fault["until"]) for fault in seen] == [
         ("identity", "error", None),
-        ("/SSO", "freeze", NOW + 10),
+        ("/acs", "freeze", NOW + 10),
     ]
     assert len(told(core, "state", method="GET", now=NOW + 10)["faults"]) == 1
     assert told(core, "clear_faults", {"payload": "fleetrush-act-4"}) == {"cleared": 1}

@@ -38,7 +38,8 @@ from simulator.protocols.account import password_of
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.gaia import CLIENT_ID, gaia_id_of
 from simulator.protocols.messages import Exchange, Refused, Request, Response
-from simulator.protocols.saml import AuthnRequest, redirect_url
+from simulator.protocols.saml import AuthnRequest, read_request, redirect_url
+from simulator.protocols.saml_metadata import Provider, provider_metadata
 
 T = TypeVar("T")
 BASE = "https://accounts.city.example"
@@ -55,6 +56,20 @@ SETTINGS = BackendSettings(
     push_url="mqtt://127.0.0.1:1883",
     password_secret=SECRET,
     password_cost=1,
+)
+
+
+ASSERTED = assertion.Assertion(
+    id="_a",
+    issuer=f"{IDP}/idp/metadata",
+    name_id=USER,
+    in_response_to="",
+    recipient=f"{BASE}/acs",
+    audience=f"{BASE}/metadata",
+    issued_s=NOW,
+    not_before_s=NOW,
+    not_on_or_after_s=NOW + 60,
+    session_index="s",
 )
 
 
@@ -342,24 +357,96 @@ def test_assertion_is_bound(town: Town) -> None:
     assert town.identity.counts()["bad_assertions"] == 3
 
 
+def test_each_bad_assertion_is_a_reason_at_the_device(town: Town) -> None:
+    """Expired, for another, in answer to another, by another key, unsigned, a second answer to one request: the device
+    tells each apart, as a refusal by the service provider."""
+    browser = Browser(town)
+    key, certificate = signing_key(town.store)
+    other = signing_key(Store(":memory:"))
+
+    def asked_in(post: SamlPost) -> str:
+        xml = base64.b64decode(dict(post.fields)["SAMLResponse"]).decode()
+        return re.findall('InResponseTo="([^"]+)"', xml)[0]
+
+    def said(**change: object) -> str:
+        """The reason for an assertion that is right but for that."""
+        post = post_of(browser)
+        told = replace(ASSERTED, in_response_to=asked_in(post))
+        signer = other if change.pop("forged", False) else (key, certificate)
+        response = assertion.write_response(replace(told, **change), "_p", *signer)  # type: ignore[arg-type]
+        exchange = device.assertion(BASE, replace(post, fields=(("SAMLResponse", response), post.fields[1])))
+        refused = refusal(browser, exchange)
+        assert (refused.outcome, refused.status) == ("refused", 403)
+        assert refused.detail.startswith("This account cannot be accessed: ")
+        return refused.reason
+
+    elsewhere = "https://portal.city.example/acs"
+    assert said(not_before_s=NOW - 900, not_on_or_after_s=NOW - 600) == "assertion_expired"
+    assert said(not_before_s=NOW + 600, not_on_or_after_s=NOW + 900) == "assertion_not_yet"
+    assert said(audience="https://portal.city.example") == "assertion_audience"
+    assert said(recipient=elsewhere) == "assertion_destination"
+    assert said(in_response_to="_never_asked") == "assertion_in_response_to"
+    assert said(issuer="https://evil.example") == "assertion_issuer"
+    assert said(name_id="taro") == "assertion_subject"
+    assert said(forged=True) == "assertion_signature"
+    post = post_of(browser)
+    browser.ask(device.assertion(BASE, post))
+    assert refusal(browser, device.assertion(BASE, post)).reason == "assertion_replayed"
+    told = replace(ASSERTED, in_response_to=asked_in(post), id="_another")
+    second = (("SAMLResponse", assertion.write_response(told, "_p", key, certificate)), post.fields[1])
+    assert refusal(browser, device.assertion(BASE, replace(post, fields=second))).reason == "assertion_replayed"
+    unsigned = re.sub(rb"(?s)<ds:Signature.*</ds:Signature>", b"", base64.b64decode(dict(post.fields)["SAMLResponse"]))
+    bare = replace(post, fields=(("SAMLResponse", b64(unsigned)), post.fields[1]))
+    assert refusal(browser, device.assertion(BASE, bare)).reason == "assertion_unsigned"
+    assert refusal(browser, device.assertion(BASE, replace(post, fields=(("SAMLResponse", "*"),)))).reason == (
+        "bad_assertion"
+    )
+
+
+def test_the_city_s_own_provider(town: Town) -> None:
+    """With a named provider's metadata the device is sent there, and that one's assertion is taken instead of ours."""
+    other = signing_key(Store(":memory:"))
+    city = Provider("https://idp.city.example/", {"redirect": "https://idp.city.example/sso?a=1"}, (other[1],))
+    named = replace(SETTINGS, idp_metadata=provider_metadata(city).decode())
+    town.identity = Identity(town.store, named, town.chance, [])
+    browser = Browser(town)
+    location = browser.ask(device.entry(BASE, "city.example"))
+    assert location.startswith("https://idp.city.example/sso?a=1&SAMLRequest=")
+    query = parse_qs(urlsplit(location).query)
+    asked = read_request(query["SAMLRequest"][0])
+    assert (asked.issuer, asked.acs_url) == (f"{BASE}/metadata", f"{BASE}/acs")
+    told = replace(ASSERTED, issuer=city.entity_id, in_response_to=asked.id)
+    for signer, reason in ((signing_key(town.store), "assertion_signature"), (other, "")):
+        fields = (
+            ("SAMLResponse", assertion.write_response(told, "_p", *signer)),
+            ("RelayState", query["RelayState"][0]),
+        )
+        exchange = device.assertion(BASE, SamlPost(f"{BASE}/acs", fields, "utf-8", "https://idp.city.example"))
+        if reason:
+            assert refusal(browser, exchange).reason == reason
+        else:
+            assert browser.ask(exchange).email == USER
+
+
+def test_at_its_word(town: Town) -> None:
+    """Where devices verify assertions themselves an address is signed in as FakeGaia does; anywhere else it is not."""
+    assert refusal(Browser(town), device.challenge(BASE, USER)).status == 403
+    town.identity = Identity(town.store, replace(SETTINGS, takes_word=True), town.chance, [])
+    browser = Browser(town)
+    who = browser.ask(device.continue_page(browser.ask(device.challenge(BASE, USER))))
+    assert (who.email, who.gaia_id) == (USER, gaia_id_of(USER))
+    tokens = browser.ask(device.token(BASE, who.code, device_id="d"))
+    assert town.identity.who_is(tokens.access_token, town.now) == USER
+    assert refusal(Browser(town), device.challenge(BASE, "taro@other.example")).status == 400
+
+
 @pytest.mark.parametrize("name_id", ["taro@other.example", 'a"b@city.example', "a\nb@city.example", "city.example"])
 def test_assertion_about_nobody_here(town: Town, name_id: str) -> None:
     """A rightly signed assertion is refused whose address is none of this domain, or could break a header."""
     browser = Browser(town)
     post = post_of(browser)
     (asked,) = re.findall('InResponseTo="([^"]+)"', base64.b64decode(dict(post.fields)["SAMLResponse"]).decode())[:1]
-    told = assertion.Assertion(
-        id="_a",
-        issuer=f"{IDP}/idp/metadata",
-        name_id=name_id,
-        in_response_to=asked,
-        recipient=f"{BASE}/SSO",
-        audience="google.com/a/city.example",
-        issued_s=NOW,
-        not_before_s=NOW,
-        not_on_or_after_s=NOW + 60,
-        session_index="s",
-    )
+    told = replace(ASSERTED, in_response_to=asked)
     for name, part in ((USER, ""), (name_id, "subject")):
         response = assertion.write_response(replace(told, name_id=name), "_p", *signing_key(town.store))
         exchange = device.assertion(BASE, replace(post, fields=(("SAMLResponse", response), post.fields[1])))
@@ -377,7 +464,7 @@ def test_request_of_another_service(town: Town) -> None:
     """The identity provider answers its one service provider, and says no to anybody else."""
     browser = Browser(town)
     sso = f"{IDP}/idp/sso"
-    ours = AuthnRequest("_1", "google.com/a/city.example", sso, f"{BASE}/SSO", NOW)
+    ours = AuthnRequest("_1", f"{BASE}/metadata", sso, f"{BASE}/acs", NOW)
     assert isinstance(browser.ask(device.login_page(redirect_url(ours, "r"))), LoginForm)
     for wrong in (
         replace(ours, issuer="google.com/a/other.example"),
@@ -392,7 +479,7 @@ def test_request_of_another_service(town: Town) -> None:
 def test_assertion_nobody_asked_for(town: Town) -> None:
     """A good assertion in answer to a request that this service never made is refused."""
     browser = Browser(town)
-    ours = AuthnRequest("_1", "google.com/a/city.example", f"{IDP}/idp/sso", f"{BASE}/SSO", NOW)
+    ours = AuthnRequest("_1", f"{BASE}/metadata", f"{IDP}/idp/sso", f"{BASE}/acs", NOW)
     form = browser.ask(device.login_page(redirect_url(ours, f"{BASE}/programmatic_auth_chromeos")))
     assert isinstance(form, LoginForm)
     post = browser.ask(device.submit(form, USER, PASSWORD))
@@ -556,16 +643,16 @@ def test_counts(town: Town) -> None:
 def test_metadata_is_served(town: Town) -> None:
     """Each side's metadata is where its entity id says, or where the other would ask."""
     provider = town.handle(Request("GET", f"{IDP}/idp/metadata"))
-    service = town.handle(Request("GET", f"{BASE}/sp/metadata"))
+    service = town.handle(Request("GET", f"{BASE}/metadata"))
     assert f'entityID="{IDP}/idp/metadata"'.encode() in provider.body
-    assert f'Location="{BASE}/SSO"'.encode() in service.body
+    assert f'Location="{BASE}/acs"'.encode() in service.body
     assert {provider.header("content-type"), service.header("content-type")} == {"application/samlmetadata+xml"}
 
 
 PATHS = [
     "/samlredirect",
-    "/SSO",
-    "/sp/metadata",
+    "/acs",
+    "/metadata",
     "/programmatic_auth_chromeos",
     "/oauth2/v4/token",
     "/oauth2/v2/tokeninfo",
@@ -573,6 +660,7 @@ PATHS = [
     "/oauth/multilogin",
     "/ListAccounts",
     "/embedded/setup/v2/chromeos",
+    "/_/embedded/signin/challenge",
     "/_/embedded/lookup/accountlookup",
     "/idp/sso",
     "/idp/login-actions/authenticate",

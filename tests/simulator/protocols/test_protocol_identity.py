@@ -36,7 +36,7 @@ from simulator.protocols.identity import (
 from simulator.protocols.messages import Broken, Exchange, Refused, Response, Trouble
 
 BASE = "http://127.0.0.1:9001"
-POST = SamlPost(f"{BASE}/SSO", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
+POST = SamlPost(f"{BASE}/acs", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
 SIGNED_IN = SignedIn("taro@city.example", "101", f"{BASE}/next", "")
 FORM = LoginForm(f"{BASE}/in", "POST", (("u", ""), ("p", "")), "u", "p", "", "utf-8", BASE, False, False, False, 1)
 
@@ -97,13 +97,13 @@ def test_assertion() -> None:
         ("set-cookie", "SID=s; Path=/"),
         ("set-cookie", "oauth_code=c0de; Path=/; HttpOnly; SameSite=None; Secure"),
     )
-    signed_in = exchange.read(Response(302, headers, url=f"{BASE}/SSO"))
+    signed_in = exchange.read(Response(302, headers, url=f"{BASE}/acs"))
     assert signed_in == SignedIn("taro@city.example", "101", f"{BASE}/next", "c0de")
     unended = tuple(header for header in headers if header[1] != "End")
-    assert trouble(lambda: exchange.read(Response(302, unended, url=f"{BASE}/SSO"))).reason == "missing_part"
-    elsewhere = Response(302, headers, url="http://127.0.0.1:9002/SSO")
+    assert trouble(lambda: exchange.read(Response(302, unended, url=f"{BASE}/acs"))).reason == "missing_part"
+    elsewhere = Response(302, headers, url="http://127.0.0.1:9002/acs")
     assert trouble(lambda: exchange.read(elsewhere)).reason == "bad_value"
-    assert trouble(lambda: exchange.read(Response(403, (), b"no", f"{BASE}/SSO"))).reason == "http_status"
+    assert trouble(lambda: exchange.read(Response(403, (), b"no", f"{BASE}/acs"))).reason == "http_status"
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,29 @@
-"""The redirect binding in both directions, careful parsing, and the metadata."""
+"""The request by redirect and by post, signed and not, and careful parsing."""
 
 from __future__ import annotations
 
 import zlib
 from base64 import b64decode, b64encode
+from dataclasses import replace
+from hashlib import sha256
 
 import pytest
-from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from simulator.backend.idp_key import signing_key
-from simulator.backend.store import Store
 from simulator.protocols.saml import (
     AuthnRequest,
     BadAssertion,
-    Provider,
     parse,
-    provider_metadata,
+    post_fields,
     read_request,
     read_time,
+    reason_of,
     redirect_url,
-    service_metadata,
     text_of,
     written,
 )
@@ -39,6 +40,7 @@ XML = (
 REQUEST = AuthnRequest(
     "_1", "google.com/a/city.example", "https://idp.example/sso", "https://sp.example/SSO", float(ISSUED_S)
 )
+KEY = generate_private_key(65537, 2048)
 
 
 def stored(data: bytes) -> bytes:
@@ -54,7 +56,7 @@ def unquoted(text: str) -> str:
 
 def test_read_request() -> None:
     """A request deflated by hand is read; a comment in the issuer does not cut it short."""
-    assert read_request(b64encode(stored(XML)).decode()) == REQUEST
+    assert read_request(b64encode(stored(XML)).decode()) == replace(REQUEST, name_id_format="")
 
 
 def test_redirect_url() -> None:
@@ -82,6 +84,43 @@ def test_redirect_url() -> None:
     assert [child.tag.rpartition("}")[2] for child in root] == ["Issuer", "NameIDPolicy"]
     assert root[0].text == "google.com/a/city.example"
     assert root[1].get("Format") == "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+
+
+def test_signed_redirect_url() -> None:
+    """The signature is RSA-SHA256 over the query as it is sent, SigAlg last (SAML bindings 3.4.4.1); a RelayState that
+    is not sent is not signed either."""
+    for relay_state, names in (("r&1", ["SAMLRequest", "RelayState"]), ("", ["SAMLRequest"])):
+        query = redirect_url(REQUEST, relay_state, KEY).partition("?")[2]
+        signed, _, signature = query.partition("&Signature=")
+        assert [pair.partition("=")[0] for pair in signed.split("&")] == [*names, "SigAlg"]
+        assert signed.endswith("&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256")
+        KEY.public_key().verify(b64decode(unquoted(signature)), signed.encode(), PKCS1v15(), SHA256())
+
+
+def test_post_fields() -> None:
+    """The post binding: base64 of the document, not deflated, and RelayState (SAML bindings 3.5.4)."""
+    fields = dict(post_fields(replace(REQUEST, name_id_format=""), "r"))
+    assert fields["RelayState"] == "r"
+    root = etree.fromstring(b64decode(fields["SAMLRequest"]))
+    assert root.get("AssertionConsumerServiceURL") == "https://sp.example/SSO"
+    assert dict(root[1].attrib) == {"AllowCreate": "true"}
+    assert [name for name, _ in post_fields(REQUEST, "")] == ["SAMLRequest"]
+
+
+def test_signed_post_fields() -> None:
+    """A signed document has its signature after the issuer, and it is good by another path: the digest of the document
+    without it, then RSA-SHA256 over SignedInfo."""
+    root = etree.fromstring(b64decode(dict(post_fields(REQUEST, "", KEY))["SAMLRequest"]))
+    assert [child.tag.rpartition("}")[2] for child in root] == ["Issuer", "Signature", "NameIDPolicy"]
+    signature, names = root[1], {"ds": "http://www.w3.org/2000/09/xmldsig#"}
+    info = etree.tostring(signature[0], method="c14n", exclusive=True)
+    KEY.public_key().verify(b64decode(signature.findtext("ds:SignatureValue", "", names)), info, PKCS1v15(), SHA256())
+    reference = signature.find(".//ds:Reference", names)
+    assert reference is not None
+    assert reference.get("URI") == "#_1"
+    root.remove(signature)
+    digest = b64decode(signature.findtext(".//ds:DigestValue", "", names))
+    assert digest == sha256(etree.tostring(root, method="c14n", exclusive=True)).digest()
 
 
 def test_redirect_url_with_a_query() -> None:
@@ -121,6 +160,12 @@ def test_bad_request(saml_request: str, part: str) -> None:
     with pytest.raises(BadAssertion) as caught:
         read_request(saml_request)
     assert (caught.value.reason, caught.value.part) == ("bad_assertion", part)
+
+
+def test_each_part_has_its_reason() -> None:
+    """What is wrong with an assertion is a reason of its own in a sample; what cannot be read at all is one for all."""
+    assert BadAssertion("audience").reason == reason_of("audience") == "assertion_audience"
+    assert BadAssertion("xml").reason == reason_of("no such part") == "bad_assertion"
 
 
 def test_inflation_is_bounded() -> None:
@@ -167,23 +212,3 @@ def test_times(text: str, unix_s: float) -> None:
 def test_written_time() -> None:
     """Seconds, in UTC, with a Z."""
     assert written(ISSUED_S + 0.9) == "2026-01-02T03:04:05Z"
-
-
-def test_metadata() -> None:
-    """Both documents say what the other side has to know, and the certificate in it is the one."""
-    certificate = signing_key(Store(":memory:"))[1]
-    names = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
-    root = etree.fromstring(provider_metadata(Provider("https://idp/&", "https://idp/sso?a&b", certificate)))
-    assert root.get("entityID") == "https://idp/&"
-    sso = root.find("md:IDPSSODescriptor/md:SingleSignOnService", names)
-    assert sso is not None
-    assert sso.get("Location") == "https://idp/sso?a&b"
-    assert sso.get("Binding") == "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
-    der = b64decode(root.findtext(".//ds:X509Certificate", "", names))
-    assert x509.load_der_x509_certificate(der) == certificate
-    root = etree.fromstring(service_metadata("google.com/a/x", "https://sp/SSO"))
-    acs = root.find("md:SPSSODescriptor/md:AssertionConsumerService", names)
-    assert root.get("entityID") == "google.com/a/x"
-    assert acs is not None
-    assert acs.get("Location") == "https://sp/SSO"
-    assert acs.get("Binding") == "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"

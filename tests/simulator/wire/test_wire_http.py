@@ -414,6 +414,22 @@ async def test_closing_the_pool_ends_a_connect_under_way():
 
 
 @played
+async def test_a_mapped_name_speaks_without_tls():
+    """A stand-in's https name leads to it in plain and past any proxy; cookies and Host are the name's own."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: SID=1; Secure; Path=/\r\n\r\n"
+    async with (
+        served(answering(answer, answer)) as peer,
+        pooled(hosts={"sp.invalid": f"127.0.0.1:{peer.port}"}) as pool,
+    ):
+        line = pool.device(proxy="http://127.0.0.1:1")
+        for _ in range(2):
+            assert (await line.send(Request("GET", "https://sp.invalid/acs"), timeout_s=5)).status == 200
+        first, second = peer.requests
+        assert first.startswith(b"GET /acs HTTP/1.1\r\nHost: sp.invalid\r\n")
+        assert b"Cookie: SID=1\r\n" in second
+
+
+@played
 async def test_foreign_hosts_need_leave():
     """Without an authorisation nothing but loopback is connected to: a name's address and a literal alike."""
     async with pooled(hosts={"idp.city.example": "192.0.2.7:80", "accounts.google.com": "192.0.2.7:80"}) as pool:
