@@ -152,6 +152,8 @@ class IdentityTarget(Target):
     """Its SAML metadata: an address, or a file relative to the targets file. The url itself when left out."""
     service_provider: ServiceProvider | None = None
     """Whom it signs people in to; fleetrush's own service provider when left out, which then has to be registered."""
+    page_assets: bool = True
+    """Whether what its login pages link to, of the same origin, is fetched too, as by a browser with a fresh cache."""
 
     _documents = field_validator("metadata")(_document)
 

@@ -8,6 +8,7 @@ to enroll with at a management server, it is one of that fleet.
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import sys
 import time
@@ -29,6 +30,7 @@ from simulator.errors import Unreachable
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
 from simulator.order import Order, devices_of
+from simulator.protocols.assets import Linked
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
 from simulator.provider import named_provider
@@ -143,6 +145,11 @@ class Account:
         if exchange.step.startswith("identity."):
             for text in narration.hop_lines(hops):
                 self.say(text)
+        if isinstance(answer, Linked):
+            own, foreign = len(answer.assets.own), answer.assets.foreign
+            elsewhere = f", and to {foreign} elsewhere, which are never fetched" if foreign else ""
+            self.say(f"    links to {own} assets of its origin{elsewhere}")
+            answer = answer.page
         if response is not None and isinstance(answer, (LoginForm, SamlPost)):
             self.say(f"    {stuck.chosen(answer, response)}")
         if self.verbose:
@@ -181,6 +188,7 @@ async def _walk(order: Order, account: Account) -> int:
         account.say(f"{'push':<28} {len(push.payload)} bytes on {push.topic.partition('/')[0]}/...")
 
     world.tell, world.heard = tell, heard
+    world.together = lambda ways: asyncio.gather(*ways)
     sockets = Sockets.of(order)
     sockets.pool.watch = account.hop
     facts = plan.facts(row)

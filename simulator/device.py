@@ -108,6 +108,7 @@ class Plan:
     None where a management server's is not known. `operator` is None where no backend of ours takes acts.
     `identity_url` is of Google's accounts, not of the identity provider; `service_provider` is the one whose part
     devices play, None where those accounts are the service provider. `unasked` are steps that this run never asks.
+    `page_assets`: what login pages link to is fetched too.
     """
 
     seed: int
@@ -135,6 +136,7 @@ class Plan:
     expiries: tuple[Expiry, ...] = ()
     service_provider: ServiceProvider | None = None
     unasked: frozenset[str] = frozenset()
+    page_assets: bool = False
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
 from simulator.protocols import management_pb2 as pb
+from simulator.protocols.assets import Fetched, Linked
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Response, Trouble
 from simulator.redaction import redacted
@@ -45,8 +46,8 @@ def line(
 
 def learnt(answer: Any) -> str:
     """What a reader made of an answer, in a few words."""
-    if answer is None or answer == () or isinstance(answer, LoginForm | SamlPost):
-        return ""  # of a form its fields are told, by whoever knows the page
+    if answer is None or answer == () or isinstance(answer, LoginForm | SamlPost | Linked | Fetched):
+        return ""  # of a page its form and its links are told, by whoever knows it whole
     if isinstance(answer, str):
         return _place(answer) if "://" in answer else HIDDEN if answer else ""
     if isinstance(answer, tuple):

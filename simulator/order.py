@@ -137,6 +137,7 @@ class Order:
         scenario = self.scenario
         acts = acts_of(scenario, self.lead_s, self.targets.urls)
         service_provider = self.service_provider
+        target = self.targets.targets.identity
         return Plan(
             seed=scenario.seed,
             compression=scenario.day.compression,
@@ -161,6 +162,7 @@ class Order:
             acts=acts,
             service_provider=service_provider,
             unasked=frozenset(sign_in.BY_SERVICE if service_provider else ()),
+            page_assets=target is not None and target.page_assets,
             publishes=tuple(Publish(act.action, act.due) for act in acts if act.name in PUBLISHES),
             expiries=tuple(
                 Expiry(act.action, act.due, act.settings.get(WITHIN, 0)) for act in acts if act.name in EXPIRES

@@ -47,6 +47,7 @@ class Player:
         self._stopping = self._closed = False
         world.heard = self._heard
         world.line_lost = self._lost
+        world.together = lambda ways: asyncio.gather(*ways)
         world.agenda.sooner = self._arm
 
     @property

@@ -6,7 +6,7 @@ clock are handed in, exchanges come from the protocols, and the order of a journ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ class World:
         tell: called after every exchange, for a person who watches one device; None for a fleet.
         heard, line_lost: called for every push of every device, and for a push line that broke.
         rested: called when a journey of a device is over, however it ended.
+        together: runs several coroutines at once; whoever has a loop puts that in. One after the other without.
     """
 
     def __init__(self, plan: Plan, clock: Clock, agenda: Agenda, tape: Tape) -> None:
@@ -64,6 +65,12 @@ class World:
         self.heard: Callable[[Device, Push], None] = lambda device, push: None
         self.line_lost: Callable[[Device], None] = lambda device: None
         self.rested: Callable[[Device], None] = lambda device: None
+        self.together: Callable[[Sequence[Coroutine[Any, Any, None]]], Awaitable[object]] = _one_by_one
+
+
+async def _one_by_one(ways: Sequence[Coroutine[Any, Any, None]]) -> None:
+    for way in ways:
+        await way
 
 
 class Traveller:
@@ -191,6 +198,44 @@ class Traveller:
         if world.tell is not None:
             world.tell(exchange, response, answer, None, sent)
         return answer
+
+    async def load(self, exchanges: Iterable[Exchange[T]], *, at_once: int, timeout_s: float = 10.0) -> list[T]:
+        """Ask several, a few at once, as a browser loads what a page links to; the journey goes on when all have ended.
+
+        Each is due when the step before was done: waiting for one's turn is what the device suffers.
+
+        Returns: the answers that ended ok; the others are recorded, and stop nothing.
+        """
+        due, waiting, found = self._due, iter(exchanges), list[T]()
+
+        async def lane() -> None:
+            able = due
+            for exchange in waiting:
+                able = await self._fetch(exchange, due, able, timeout_s, found)
+
+        await self.world.together([lane() for _ in range(at_once)])
+        self._due = self._able = self.world.clock.now()
+        return found
+
+    async def _fetch(self, exchange: Exchange[T], due: float, able: float, timeout_s: float, found: list[T]) -> float:
+        """One of several at once. Returns: when it was done."""
+        world, url = self.world, exchange.request.url
+        self.asked.add(exchange.step)
+        response, answer, trouble = None, None, None
+        sent = world.clock.now()
+        try:
+            response = await self.device.wire.send(exchange.request, timeout_s=timeout_s)
+            answer = exchange.read(response)
+            found.append(answer)
+        except Trouble as problem:
+            trouble = problem
+        except BaseException:
+            self._stamp(exchange.step, sent, Unknown("run_ended"), response, url, due=due, able=able)
+            raise
+        done = self._stamp(exchange.step, sent, trouble, response, url, due=due, able=able)
+        if world.tell is not None:
+            world.tell(exchange, response, answer, trouble, sent)
+        return done
 
     async def listen(self, login: PushLogin) -> None:
         """Open the push line and keep it on the device, as step `push.connect`.
@@ -324,11 +369,29 @@ class Traveller:
         *,
         attempt: int = 1,
     ) -> None:
+        """Record the journey's own exchange that ended just now; the next is due from here on."""
+        due, able = self._due, self._able
+        self._due = self._able = self._stamp(step, sent, trouble, response, url, due=due, able=able, attempt=attempt)
+        self._trigger = "follows"
+
+    def _stamp(
+        self,
+        step: str,
+        sent: float,
+        trouble: Trouble | None,
+        response: Response | None,
+        url: str,
+        *,
+        due: float,
+        able: float,
+        attempt: int = 1,
+    ) -> float:
+        """Record one exchange that ended just now. Returns: when that was."""
         done = self.world.clock.now()
         self._sample(
             step,
-            due=self._due,
-            able=self._able,
+            due=due,
+            able=able,
             sent=sent,
             done=done,
             trigger=self._trigger,
@@ -341,8 +404,7 @@ class Traveller:
         )
         if trouble is not None:
             self.world.tape.example(step, trouble, done=done, device=self.device.row, url=url)
-        self._due = self._able = done
-        self._trigger = "follows"
+        return done
 
     def _sample(self, step: str, **fields: Any) -> None:
         self.world.tape.sample(step, device=self.device.row, journey=self.start.journey, **fields)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from simulator.backend.accounts import Accounts, Verdict
 from simulator.backend.idp_key import provider_of, signing_key
+from simulator.backend.login_assets import asset
 from simulator.backend.login_pages import LOCKED, WRONG, login_page, message_page, post_page
 from simulator.backend.settings import BackendSettings, Chance
 from simulator.backend.store import Store
@@ -64,7 +65,10 @@ class IdentityProvider:
         except ValueError:
             return _sorry(400, "Bad request")
         route = self._routes.get((asked.method, asked.path))
-        return route(asked, now) if route else _sorry(404, "Page not found")
+        if route is not None:
+            return route(asked, now)
+        found = asset(asked.path) if asked.method == "GET" else None
+        return found or _sorry(404, "Page not found")
 
     def counts(self) -> Mapping[str, int]:
         """Users ever seen; login pages, assertions signed, wrong and locked logins since the start."""

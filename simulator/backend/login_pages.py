@@ -21,6 +21,9 @@ _HEAD = """<!DOCTYPE html>
     <meta name="color-scheme" content="light dark">
     <meta name="viewport" content="width=device-width,initial-scale=1"/>
     <title>{title}</title>
+    <link rel="icon" href="/idp/resources/icon.svg" />
+    <link rel="stylesheet" href="/idp/resources/login.css" />
+    <script src="/idp/resources/login.js" defer></script>
     <style>
         body {{ font-family: system-ui, sans-serif; margin: 0; background: #f0f2f5; color: #151515; }}
         .login-pf-page {{ max-width: 26rem; margin: 12vh auto 0; padding: 2rem; background: #fff; }}
@@ -33,7 +36,7 @@ _HEAD = """<!DOCTYPE html>
 </head>
 """
 _LOGIN = """<body id="keycloak-bg" class="" data-page-id="login-login">
-<div id="kc-header" class="login-pf-page-header"><div id="kc-header-wrapper">{realm}</div></div>
+<div id="kc-header" class="login-pf-page-header"><div id="kc-header-wrapper"><img src="/idp/resources/logo.svg" alt=""/>{realm}</div></div>
 <div class="login-pf-page">
     <header class="login-pf-header"><h1 id="kc-page-title">Sign in to your account</h1></header>
     <div id="kc-content"><div id="kc-content-wrapper"><div id="kc-form"><div id="kc-form-wrapper">

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import exp
 from statistics import NormalDist
 
-from simulator.journeys import clients, policies, session
+from simulator.journeys import clients, page_load, policies, session
 from simulator.protocols import identity
 from simulator.protocols.account import wrong_password
 from simulator.protocols.forms import LoginForm, NextPage, SamlPost
@@ -31,7 +31,7 @@ IDENTITY_STEPS = (
     "identity.accounts",
 )
 STEPS = (*IDENTITY_STEPS, "management.register_user", "management.user_policy", "management.push_token")
-IDENTITY_MAYBE = ("identity.challenge",)
+IDENTITY_MAYBE = ("identity.challenge", "identity.asset")
 MAYBE = (*IDENTITY_MAYBE, "management.validation_report")
 BY_SERVICE = ("identity.entry", "identity.assertion")
 """Asked only where Google's accounts are the service provider, not where a device plays the city's own."""
@@ -96,25 +96,29 @@ async def _through_pages(traveller: Traveller, wrong: int) -> SamlPost | None:
     account, tried = traveller.account, 0
     locked_out = wrong >= traveller.plan.sign_in.lock_after
     page: NextPage | None
-    page, accept = await _first_page(traveller)
+    # The login screen begins each sign-in with a storage of its own, in memory: nothing is cached yet.
+    cached: set[str] = set()
+    page, accept = await _first_page(traveller, cached)
     while isinstance(page, LoginForm):
         if page.password_field or page.code_field:
             await traveller.wait(typing_s(traveller))
         if page.password_field and tried < wrong:
             tried += 1
-            again = await traveller.ask(identity.submit_wrong(page, account.user, wrong_password(tried)))
-            page, accept = (again, accept) if again else await _first_page(traveller)
+            again = await page_load.ask(
+                traveller, identity.submit_wrong(page, account.user, wrong_password(tried)), cached
+            )
+            page, accept = (again, accept) if again else await _first_page(traveller, cached)
         elif page.password_field and locked_out:
             locked = identity.submit_locked(page, account.user, account.password)
-            page = await traveller.ask(accepting(locked, accept))
+            page = await page_load.ask(traveller, accepting(locked, accept), cached)
         else:
             code = account.code(traveller.utc_ms() / 1000)
             submitted = identity.submit(page, account.user, account.password, code)
-            page = await traveller.ask(accepting(submitted, accept))
+            page = await page_load.ask(traveller, accepting(submitted, accept), cached)
     return page
 
 
-async def _first_page(traveller: Traveller) -> tuple[NextPage, Accept]:
+async def _first_page(traveller: Traveller, cached: set[str]) -> tuple[NextPage, Accept]:
     """Ask the provider, as whichever service provider it is. Returns: its first page, and what judges its last one."""
     plan, clock, service = traveller.plan, traveller.world.clock, traveller.plan.service_provider
     if service is None:
@@ -124,7 +128,7 @@ async def _first_page(traveller: Traveller) -> tuple[NextPage, Accept]:
         request_id = f"_{traveller.uuid('authn request')}"
         accept = expect_assertion(service, request_id, clock.utc)
         asking = ask_provider(service, request_id, clock.utc())
-    return await traveller.ask(accepting(asking, accept)), accept
+    return await page_load.ask(traveller, accepting(asking, accept), cached), accept
 
 
 async def _tokens(traveller: Traveller, signed_in: identity.SignedIn) -> tuple[str, str]:

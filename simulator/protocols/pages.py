@@ -80,10 +80,21 @@ class Page:
         self.url = response.url
 
     @cached_property
+    def base(self) -> str:
+        """What relative references are resolved against (HTML 2.4.3)."""
+        told = next((element.get("href", "") for element in self._root.iter("base") if element.get("href")), "")
+        return join(self.url, told) or self.url
+
+    def elements(self, *tags: str) -> Iterator[etree._Element]:
+        """The elements of those names, in document order; what is inside noscript is not asked for by a browser."""
+        for element in self._root.iter(*tags):
+            if next(element.iterancestors("noscript"), None) is None:
+                yield element
+
+    @cached_property
     def forms(self) -> tuple[PageForm, ...]:
         """The forms that can be submitted to an http(s) URL, in document order."""
-        base = next((element.get("href", "") for element in self._root.iter("base") if element.get("href")), "")
-        base = _join(self.url, base) or self.url
+        base = self.base
         body = next(self._root.iter("body"), None)
         onload = body is not None and "submit" in body.get("onload", "")
         owned: dict[etree._Element, list[etree._Element]] = {form: [] for form in self._root.iter("form")}
@@ -121,6 +132,15 @@ def _gather(element: etree._Element, parts: list[str]) -> None:
     parts.append(element.tail or "")
 
 
+def join(base: str, reference: str) -> str:
+    """An absolute http(s) URL without fragment, "" where there is none to be had."""
+    try:
+        url = urldefrag(urljoin(base, reference.strip())).url
+        return url if origin_of(url) and urlsplit(url).hostname else ""
+    except ValueError:
+        return ""
+
+
 def origin_of(url: str) -> str:
     """scheme://host[:port] of an http(s) URL in lower case, "" of anything else (RFC 6454 4)."""
     try:
@@ -137,7 +157,7 @@ def _form(
     action, method = form.get("action", ""), form.get("method", "")
     if button is not None:
         action, method = button.get("formaction", action), button.get("formmethod", method)
-    url = _join(base, action) if action.strip() else _join(page_url, "")
+    url = join(base, action) if action.strip() else join(page_url, "")
     if not url or method.strip().lower() == "dialog":
         return None
     typed = tuple(
@@ -210,15 +230,6 @@ def _raw_text(element: etree._Element) -> str:
 
 def _text(element: etree._Element | None) -> str:
     return "" if element is None else " ".join(_raw_text(element).split())
-
-
-def _join(base: str, reference: str) -> str:
-    """An absolute http(s) URL without fragment, "" where there is none to be had."""
-    try:
-        url = urldefrag(urljoin(base, reference.strip())).url
-        return url if origin_of(url) and urlsplit(url).hostname else ""
-    except ValueError:
-        return ""
 
 
 def _charset(content_type: str) -> str:
