@@ -12,7 +12,7 @@ from simulator.composition import What
 from simulator.errors import UserError
 from simulator.exports import EXPORTS
 
-USAGE, OUR_BUG = 2, 70
+USAGE, OUR_BUG, INTERRUPTED = 2, 70, 130
 
 _WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
 
@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in error.lines:
             print(f"fleetrush: {line}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception:
         traceback.print_exc()
         print("fleetrush: this is a bug of fleetrush itself, not of what was tested", file=sys.stderr)

@@ -166,7 +166,8 @@ class Engine:
         sockets = Sockets.of(self.order)
         self._send(pipe.READY)
         t0_line = await instructions.readline()
-        if not t0_line:
+        if t0_line in (b"", b"stop\n"):
+            self._send(pipe.END, {"samples": 0, "ours": {}})
             return
         t0 = json.loads(t0_line)
         clock = RealClock(t0["t0"], t0["utc"])

@@ -267,6 +267,23 @@ def test_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
 
 
+def test_interrupted_before_an_engine_runs(tmp_path: Path) -> None:
+    """Ctrl-C as soon as there is a folder: exit 130 all the same, and nobody waits for engines that were not told."""
+    process = _start(tmp_path)
+    try:
+        _await("the folder", 60, lambda: list(tmp_path.glob("*/run.json")))
+        children = _children(process.pid)
+        os.kill(process.pid, signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in printed
+    _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
+
+
 def test_the_run_itself_is_killed(tmp_path: Path) -> None:
     """kill -9 of the run: the record is readable, can be reported, and neither engine nor stand-in survives it."""
     _, run, children = _interrupted(tmp_path, signal.SIGKILL)

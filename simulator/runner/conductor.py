@@ -103,6 +103,8 @@ class Conductor:
         """The engine of that shard runs, and takes lines through `say`."""
         self.pids[shard] = pid
         self._say[shard] = say
+        if self._stopping:
+            say(b"stop\n")
 
     def take(self, shard: int, kind: bytes, payload: bytes) -> None:
         """One frame of one engine."""
