@@ -22,6 +22,7 @@ from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
 from simulator.operator import EXPIRES, WITHIN
+from simulator.protocols.login import service_of_step
 from simulator.standins import STAND_IN
 from simulator.timetable import journeys_of, make_timetable, peak_rate_per_s
 from simulator.wire.guard import Authorisation, Guard
@@ -113,7 +114,7 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
     """Requests a second at the peak to the hosts that need leave, and how many of them are authorised.
 
     Starts at the peak are random as people are: the rate stands three standard deviations above their mean, so that
-    the cap holds nothing back.
+    the cap holds nothing back. What login pages link to is not in it: nobody knows before they are read.
 
     Returns: None where no named target needs leave.
     """
@@ -126,7 +127,7 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
         return None
 
     def asked(journey: str) -> int:
-        return sum(step.partition(".")[0] in held for step in JOURNEYS[journey].steps)
+        return sum(service_of_step(step) in held for step in JOURNEYS[journey].steps)
 
     peak = _most(scenario, asked)
     rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked("enroll"))
@@ -213,7 +214,7 @@ def show_plan(what: What, engines: int) -> int:
         print(f"  left out           {act}: a service of yours takes no acts of ours")
     rate = authorised_rate(composition)
     if rate is not None:
-        print(f"  authorised         up to {rate[0]:,.0f} of {rate[1]:g} requests/s")
+        print(f"  authorised         up to {rate[0]:,.0f} of {rate[1]:g} requests/s, login pages' assets left out")
     missed = limits_missed(composition, engines)
     for line in missed:
         print(f"  cannot be played: {line}")

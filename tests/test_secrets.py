@@ -72,6 +72,7 @@ def _watch(pid: int, stop: threading.Event, seen: set[bytes]) -> None:
 def _play(folder: Path, *command: str) -> Played:
     recording = folder / "recording.jsonl"
     environment = os.environ | {"PYTHONPATH": str(HERE / "recording"), "RECORDING": str(recording)}
+    environment |= {"XDG_STATE_HOME": str(folder / "state")}
     process = subprocess.Popen(
         [*FLEETRUSH, *command],
         stdout=subprocess.PIPE,

@@ -13,7 +13,7 @@ from simulator.protocols.forms import SamlPost
 from simulator.protocols.messages import Exchange, Response
 from simulator.protocols.saml import BadAssertion
 
-STEPS = ("identity.login_page", "identity.login")
+STEPS = ("identity.login_page", "identity.login", "identity.asset")
 """What the identity provider answers; Google's accounts answer the other steps of the service."""
 
 T = TypeVar("T")

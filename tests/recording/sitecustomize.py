@@ -1,7 +1,7 @@
-"""Put on PYTHONPATH by a test: lets the stand-in's process, and no other, write down every exchange it has.
+"""Put on PYTHONPATH by a test: lets the backend's process, and no other, write down every exchange it has.
 
-A line of JSON each in the file that RECORDING names: the request's URL, headers and body, and the answer's headers and
-body, bodies as Latin-1.
+A line of JSON each in the file that RECORDING names: when it was asked (Unix seconds), the request's URL, headers and
+body, and the answer's headers and body, bodies as Latin-1.
 """
 
 import json
@@ -16,6 +16,7 @@ if "simulator.backend" in sys.orig_argv and "RECORDING" in os.environ:
     def _recorded(self, request, now):
         answer = _handle(self, request, now)
         line = {
+            "at": now,
             "url": request.url,
             "asked": [list(pair) for pair in request.headers],
             "body": request.body.decode("latin-1"),

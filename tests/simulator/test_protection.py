@@ -18,7 +18,7 @@ from simulator.plan import authorised_rate, limits_missed
 from simulator.protection import SAMPLES_AT_LEAST, Protection, leave_faults, leave_notes
 from simulator.protocols.messages import REASONS
 
-STEPS = ("identity.entry", "identity.login", "management.register", "ready")
+STEPS = ("identity.entry", "identity.login_page", "identity.login", "management.register", "ready")
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 LEAVE = {
     "hosts": ["127.0.0.2"],
@@ -99,9 +99,9 @@ def test_what_stops_nothing(step: str, outcome: str, count: int) -> None:
 
 
 def test_each_step_is_judged_alone() -> None:
-    """An entry that answers does not hide a login that fails: the good ones of another step count for nothing."""
+    """A login page that answers does not hide a login that fails: the good ones of another step count for nothing."""
     protection = Protection(STEPS, targets())
-    protection.take(samples("identity.entry", "ok", [1.0] * 1000))
+    protection.take(samples("identity.login_page", "ok", [1.0] * 1000))
     protection.take(samples("identity.login", "failed", [1.0] * 20, "connect_refused"))
     assert "20 of 20 identity.login" in stopped(protection, 2)
 
