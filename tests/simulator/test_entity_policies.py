@@ -254,3 +254,30 @@ def test_an_account_in_trouble_climbs_its_own_ladder() -> None:
     assert times[ids[1]] == [BROWSER_S]
     failed = life.samples[life.samples["outcome"] != OUTCOMES.index("ok")]
     assert {STEPS[step] for step in failed["step"].tolist()} == {"management.account_policy"}
+
+
+def test_our_own_server_says_it_the_same_way() -> None:
+    """The backend's policies of extensions and of an account, unbent: each file comes with its policy, a changed one after
+    its push, and nothing ends otherwise than well."""
+    user, signin, account = "a" * 32, "b" * 32, "lobby@public.city.example"
+    first, second = {"Answer": {"Value": 42}}, {"Answer": {"Value": 43}}
+    named = {"device_local_accounts": {"account": [{"account_id": account}]}}
+    life = live(
+        1100.0,
+        acts=[
+            (10.0, "publish_extension_policy", {"policy": "user", "extension_id": user, "value": first}),
+            (11.0, "publish_extension_policy", {"policy": "signin", "extension_id": signin, "value": first}),
+            (12.0, "publish_policy", {"policy": "device", "value": named}),
+            (1000.0, "publish_extension_policy", {"policy": "user", "extension_id": user, "value": second}),
+        ],
+    )
+    downloads = [at for at, url in life.other if "/extensions/" in url]
+    pushed = life.of("user INVALIDATION")[0].at
+    assert downloads == [BROWSER_S, SESSION_S, pushed]
+    assert 1000.02 <= pushed < 1010
+    assert [one.at for one in life.of("publicaccount")] == [BROWSER_S]
+    assert not life.samples["outcome"].any()
+    assert life.device is not None
+    assert life.device.extensions is not None
+    assert set(life.device.extensions) == {(EXTENSION, user), (SIGNIN, signin)}
+    assert all(file.stored for file in life.device.extensions.values())
