@@ -257,8 +257,8 @@ def test_an_account_in_trouble_climbs_its_own_ladder() -> None:
 
 
 def test_our_own_server_says_it_the_same_way() -> None:
-    """The backend's policies of extensions and of an account, unbent: each file comes with its policy, a changed one after
-    its push, and nothing ends otherwise than well."""
+    """The backend's policies of extensions and of an account, unbent: each file comes with its policy, a changed one
+    after its push, and nothing ends otherwise than well."""
     user, signin, account = "a" * 32, "b" * 32, "lobby@public.city.example"
     first, second = {"Answer": {"Value": 42}}, {"Answer": {"Value": 43}}
     named = {"device_local_accounts": {"account": [{"account_id": account}]}}
