@@ -234,6 +234,8 @@ def _missing(
     scenario: Scenario, named: Services, enrollment: EnrollmentLogin, enrollments: EnrollmentsFile | None
 ) -> Iterator[str]:
     """What a named management server would have to be told, and is not."""
+    if scenario.enrollment.when == "never":
+        return
     rows = {} if enrollments is None else enrollments.rows
     left = scenario.devices if enrollments is None else np.count_nonzero(~enrollments.enrolled(scenario.devices))
     if left and enrollment == EnrollmentLogin():

@@ -101,6 +101,7 @@ SERVICE_OF: dict[str, str] = {
     "publish_release": "updates",
     "set_enrollment": "management",
     "rotate_key": "management",
+    "expire_tokens": "",
     "inject_fault": "",
     "clear_faults": "",
 }

@@ -147,8 +147,6 @@ def make_timetable(
     """
     rows = np.arange(len(fleet), dtype=np.uint32)
     to_enroll = rows if enrolled is None else rows[~enrolled]
-    if scenario.enrollment.when != "before":
-        to_enroll = to_enroll[:0]
     lead = lead_s(scenario, len(to_enroll))
     journeys = journeys_of(scenario)
     parts = []
@@ -166,8 +164,9 @@ def _starts(
 ) -> Iterator[tuple[str, NDArray[np.uint32], NDArray[np.float64]]]:
     """Journey, devices and dues of the enrollment and of each wave."""
     # one turn after the other, each device at its own instant within its turn
-    turns = np.arange(len(to_enroll)) + draws(scenario.seed, to_enroll, ENROLL)
-    yield ENROLL, to_enroll, turns / scenario.enrollment.rate_per_s
+    early = to_enroll if scenario.enrollment.when == "before" else to_enroll[:0]
+    turns = np.arange(len(early)) + draws(scenario.seed, early, ENROLL)
+    yield ENROLL, early, turns / scenario.enrollment.rate_per_s
     for wave in scenario.waves:
         devices = _members(scenario, fleet, rows, wave)
         if wave.journey == ENROLL:
