@@ -35,7 +35,7 @@ with = { where = "/idp/login-actions", kind = "error", status = 500, rate = 0.3 
 [[operator]]
 at = "08:02"
 act = "inject_fault"
-with = { where = "/SSO", kind = "drop", rate = 0.3 }
+with = { where = "/acs", kind = "drop", rate = 0.3 }
 """
 _FIELDS = {"password": "password", "SAMLResponse": "assertion", "code": "code", "refresh_token": "OAuth token"}
 _JSON_FIELDS = ("access_token", "refresh_token", "id_token")
