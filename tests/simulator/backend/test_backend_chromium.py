@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from chromium_bench import Backend, Browser, Proxy, Said, needs_chromium, stays_away, until
+from chromium_bench import Backend, Browser, needs_chromium, stays_away, until
+from chromium_proxy import Proxy, Said
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -44,7 +45,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 @pytest.fixture(scope="module")
 def proxy(backend: Backend) -> Iterator[Proxy]:
     """Between the browsers and the stand-in."""
-    made = Proxy(backend)
+    made = Proxy(backend.urls["management"])
     yield made
     made.close()
 

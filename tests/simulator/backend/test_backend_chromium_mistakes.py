@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from chromium_bench import Backend, Browser, PolicyPage, Proxy, needs_chromium, until
+from chromium_bench import Backend, Browser, PolicyPage, needs_chromium, until
+from chromium_proxy import MACHINE_USER, Proxy
 
 from simulator.protocols import management_pb2 as pb
 
 pytestmark = needs_chromium
-MACHINE_USER = "google/chrome/machine-level-user"
 Result = pb.PolicyValidationReportRequest.ValidationResultType
 # Made in the first policy, and in one that is to replace another (policy facts of Chromium 156, and by observation).
 AT_FIRST = {
@@ -45,7 +45,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 @pytest.fixture(scope="module")
 def proxy(backend: Backend) -> Iterator[Proxy]:
     """Between the browsers and the stand-in."""
-    made = Proxy(backend)
+    made = Proxy(backend.urls["management"])
     yield made
     made.close()
 
