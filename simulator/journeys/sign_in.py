@@ -88,7 +88,7 @@ async def _sign_in(traveller: Traveller, *, wrong: int) -> tuple[str, str] | Non
     if traveller.plan.service_provider is None:
         return await _tokens(traveller, await traveller.ask(identity.assertion(base, post)))
     traveller.reached("signed_in")
-    return await _tokens(traveller, await traveller.ask(identity.challenge(base, traveller.facts.user)))
+    return await _tokens(traveller, await traveller.ask(identity.challenge(base, traveller.address)))
 
 
 async def _through_pages(traveller: Traveller, wrong: int) -> SamlPost | None:
