@@ -50,8 +50,7 @@ class StandInSettings:
     """What the embedded backend is told. The secret goes through its standard input.
 
     `release` is the version that it offers from its first day on, with a payload of `payload_bytes`. `terms` are those
-    of enrollment, by the backend's names of them (BackendSettings).
-    `idp_metadata` and `takes_word` as of BackendSettings.
+    of enrollment, by the backend's names of them (BackendSettings); `idp_metadata` and `takes_word` are its too.
     """
 
     domain: str

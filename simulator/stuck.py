@@ -29,14 +29,25 @@ _EXPECTED = {
     "identity.login_page": "a page with a password field, one that asks for a user name, or a form with SAMLResponse",
     "identity.login": "a form with SAMLResponse, or another page of the sign-in",
     "identity.assertion": "that the service provider takes the assertion and says who signed in",
+    "identity.challenge": "that the stand-in takes the address at its word and says who signed in",
     "identity.continue": "a page that sets the cookie oauth_code",
 }
+_CLOCKS = "Compare the clocks of the provider and of this machine."
 _BY_REASON = {
     "login_page_again": "The provider asks again for what it was given: user name or password is wrong, or the account"
     " is locked; try them by hand in a browser.",
     "asks_for_more": "The provider asks for more than a user name and a password; exempt the test accounts from it.",
     "guard_public_service": "A public service is never loaded, whoever allows it.",
     "guard_not_authorised": "Have the [authorisation] of the targets file name that host, and hold now.",
+    "assertion_encrypted": "Have the provider leave assertions for this service provider unencrypted.",
+    "assertion_unsigned": "Have the provider sign its assertions, or its responses.",
+    "assertion_algorithm": "Have the provider sign with SHA-256: nothing weaker is taken, by Google neither.",
+    "assertion_signature": "The provider signed with a key that its metadata does not name: get the metadata anew.",
+    "assertion_subject": "Have the provider say the user's e-mail address as NameID.",
+    "assertion_audience": "The assertion is for another service provider: compare the entity IDs.",
+    "assertion_destination": "The assertion is for another address: compare the assertion consumer service URLs.",
+    "assertion_expired": _CLOCKS,
+    "assertion_not_yet": _CLOCKS,
     "tls_failed": "Give the city's own certificate authority as ca_file in the targets file.",
 }
 

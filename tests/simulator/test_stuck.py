@@ -13,6 +13,7 @@ from simulator.protocols.forms import LoginForm, read_page
 from simulator.protocols.identity import login_page, submit
 from simulator.protocols.messages import Broken, Refused, Response, Skipped, Trouble, Unknown
 from simulator.protocols.providers import recognised_host, recognised_page
+from simulator.protocols.saml import BadAssertion
 from simulator.redaction import LONGEST, redacted
 from simulator.wire.http import Hop
 
@@ -88,6 +89,22 @@ def test_a_wrong_password_is_told() -> None:
     assert "Invalid username or password." in said
     assert "user name or password is wrong" in said
     assert "JavaScript and cannot be driven" not in said
+
+
+def test_a_bad_assertion_is_told_with_what_to_do() -> None:
+    """The reason says which part is wrong and the next line what to compare; the assertion itself is not shown."""
+    lines: list[str] = []
+    account = Account(lines.append, verbose=True)
+    form = read_page(page("keycloak_login"))
+    assert isinstance(form, LoginForm)
+    trouble = BadAssertion("audience", "https://portal.city.example, not https://sp.fleetrush.invalid/metadata")
+    account.exchange(submit(form, PERSON, "geheim"), page("keycloak_post"), None, trouble, 0.01)
+    said = "\n".join(lines)
+    assert account.code == NOT_OK
+    assert "assertion_audience" in said
+    assert "https://portal.city.example, not https://sp.fleetrush.invalid/metadata" in said
+    assert "The assertion is for another service provider: compare the entity IDs." in said
+    assert "PHNhbWxwOlJlc3BvbnNlLz4" not in said
 
 
 def test_entra_is_named() -> None:
