@@ -67,7 +67,8 @@ class FormProviders(ThreadingHTTPServer):
     Attributes:
         users: who is let in, with which password.
         flows: whose pages are shown, in turn.
-        done: assertions handed out, by provider; wrong: wrong passwords; signed: requests that came signed.
+        done: assertions handed out, by provider; wrong: wrong passwords; signed: requests that came signed; scripts:
+            how often the one script of these pages was fetched.
         odd: what a real one would have refused, in words; a test wants none.
     """
 
@@ -80,7 +81,7 @@ class FormProviders(ThreadingHTTPServer):
         self.users, self.flows = dict(users), FLOWS
         self.done: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
-        self.signed = 0
+        self.signed = self.scripts = 0
         self.odd: list[str] = []
         self.lock = threading.Lock()
         self.sessions: dict[str, Session] = {}
@@ -150,6 +151,10 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200, self.server.metadata.decode())
         if path == "/sso":
             return self._begin(query, form)
+        if path.endswith(".js"):
+            with self.server.lock:
+                self.server.scripts += 1
+            return self._send(200, "document.forms[0].submit();", ("Cache-Control", "max-age=3600"))
         flow = next(name for name, start in STARTS.items() if path.split("/")[1] == start.split("/")[1])
         cookies = SimpleCookie(self.headers.get("Cookie", ""))
         morsel = cookies.get(COOKIES[flow][0])

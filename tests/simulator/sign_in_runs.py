@@ -33,7 +33,7 @@ WAYS = {
     f'entity_id = "{THEIRS[0]}"\nacs_url = "{THEIRS[1]}"\nrelay_state = "of the portal"\n',
 }
 # Of a sign-in, what the provider answers and what Google's accounts do; the rest is the same in both ways.
-PROVIDER = {"identity.login_page", "identity.login"}
+PROVIDER = {"identity.login_page", "identity.login", "identity.asset"}
 OF_THE_WAY = {"registered": {"identity.entry", "identity.assertion"}, "played": {"identity.challenge"}}
 STAND_IN = {f"identity.{name}" for name in ("continue", "token", "access_token", "userinfo", "multilogin", "accounts")}
 
@@ -57,10 +57,11 @@ class City:
         said = ["--targets", "targets.toml", "--accounts-secret", str(secret), *arguments]
         return _fleetrush(command, str(SCENARIO), *said, folder=self.folder)
 
-    def expect_everybody_signed_in(self, runs: str, way: str, *, page_factor: float = 1) -> None:
+    def expect_everybody_signed_in(self, runs: str, way: str, *, assets: float, page_factor: float = 1) -> None:
         """Nothing went wrong, each step of the way was asked and no other, and says who answered it; no secret is kept.
 
         Args:
+            assets: how many files of the provider's own its pages need at least, in a sign-in, on average.
             page_factor: how many pages without a password a sign-in has, on average.
         """
         run, told, samples, summary = _load(self.folder / runs)
@@ -70,10 +71,11 @@ class City:
         }
         assert not [name for name, counts in outcomes.items() if sum(counts[1:])], outcomes
         factors = {"identity.access_token": 2, "identity.login_page": page_factor}
-        for step in (*PROVIDER, *OF_THE_WAY[way], *STAND_IN, "signed_in", "ready"):
+        for step in {*PROVIDER, *OF_THE_WAY[way], *STAND_IN, "signed_in", "ready"} - {"identity.asset"}:
             assert outcomes[step][0] == factors.get(step, 1) * PEOPLE, step
         asked = {name for name, counts in outcomes.items() if name.startswith("identity.") and sum(counts)}
         assert asked == PROVIDER | OF_THE_WAY[way] | STAND_IN
+        assert outcomes["identity.asset"][0] >= PEOPLE * assets
         basis = {name: step["basis"] for name, step in summary["steps"].items()}
         assert {name for name, said in basis.items() if said == "target"} == PROVIDER
         assert all(basis[name] == "stand-in" for name in asked - PROVIDER)
