@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def test_every_command_was_found() -> None:
     """The README shows the two make targets, and fleetrush commands of each kind that it explains."""
     assert set(MAKE) == {"run", "test"}
-    assert {command[0] for command in FLEETRUSH} == {"run", "check", "plan"}
+    assert {command[0] for command in FLEETRUSH} == {"run", "check", "plan", "accounts", "fleet", "backend"}
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(MAKE) <= set(targets)
 
