@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +52,28 @@ def test_wrong_password(city: City, provider: SimpleSamlPhp, way: str) -> None:
     assert "login_page_again" in done.stdout
     assert not (city.folder / "never").exists()
     assert not [password for password in city.users.values() if password in done.stdout + done.stderr]
+
+
+def test_accounts_of_a_list(city: City, provider: SimpleSamlPhp) -> None:
+    """Test accounts of the city's own sign in, each with its own password; one too few is told before any load."""
+    listed = {f"test{number:02}@city.example": f"own word {number}" for number in range(1, 21)}
+    rows = ["user,password,totp,expendable", *(f"{user},{password},," for user, password in listed.items())]
+    (city.folder / "accounts.csv").write_text("\n".join(rows) + "\n")
+    (city.folder / "accounts.csv").chmod(0o600)
+    provider.set_users(listed)
+    before = provider.posted()
+    try:
+        for devices, code in ((len(listed), (0, 3, 4)), (len(listed) + 1, (2,))):
+            said = ("--devices", str(devices), "--accounts", "accounts.csv", "--out", f"listed-{devices}")
+            done = city.fleetrush("run", "played", provider.metadata_url, provider.metadata, *said)
+            assert done.returncode in code
+    finally:
+        provider.set_users(city.users)
+    # each of them, and the one that went first
+    assert provider.posted() - before == len(listed) + 1
+    (run,) = (city.folder / f"listed-{len(listed)}").iterdir()
+    signed_in = json.loads((run / "summary.json").read_text())["steps"]["signed_in"]
+    assert (signed_in["ok"], signed_in["count"]) == (len(listed), len(listed))
 
 
 def test_not_registered(city: City, provider: SimpleSamlPhp) -> None:
