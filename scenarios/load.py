@@ -27,6 +27,7 @@ COMMAND_LINE = "command line"
 _OVERRIDDEN: tuple[Loc, ...] = (("devices",), ("seed",), ("day", "compression"))
 
 T = TypeVar("T")
+_PUBLISHES = ("publish_policy", "publish_extension_policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,9 @@ def planned(scenario: Scenario, step: str, known: Known) -> int | None:
     """How many samples of a step or milestone a scenario plans; None where that is not known beforehand."""
     lids = scenario.starts("boot")
     if step == "applied":
-        return lids * sum(act.act == "publish_policy" for act in scenario.operator)
+        changed = [act.with_.get("policy") for act in scenario.operator if act.act in _PUBLISHES]
+        # which devices have accounts of their own is not known beforehand; a browser's extensions are no device's
+        return None if "account" in changed else lids * (len(changed) - changed.count("browser"))
     if step == "updated":
         return part(scenario.updates.offered_share, lids)
     journeys = known.once_per.get(step)

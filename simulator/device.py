@@ -62,10 +62,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """An act that changes device policy: its number (from 1) and the run second at which it is due."""
+    """An act that changes policy: its number (from 1) and the run second at which it is due.
+
+    `policy` is what it changes: "device", "user", "account", or an extension's, as "user/<extension id>".
+    """
 
     action: int
     due: float
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +170,14 @@ class Scheduler:
 
 @dataclass(slots=True)
 class Account:
-    """A device-local account that device policy names: what its client holds, and when it fetches next (run second)."""
+    """A device-local account that device policy names: what its client holds, when it fetches next by its own clock,
+    and when the delay after a push is over (run seconds)."""
 
     trust: Trust
     scheduler: Scheduler
     settings: UserSettings | None = None
     due: float | None = None
+    pushed_due: float | None = None
 
 
 @dataclass(slots=True)
@@ -215,7 +221,7 @@ class Device:
             empty: it runs what it came with.
         open: milestones owed, by name and operator act, with the instant they count from.
         news: by operator act, the Unix millisecond at which its change was made, as a push told.
-        applied: the last act that is applied.
+        applied: the acts that are applied.
         drawn: how many numbers were drawn.
     """
 
@@ -264,7 +270,7 @@ class Device:
     checked_ms: int = 0
     open: dict[tuple[str, int], float] = field(default_factory=dict)
     news: dict[int, int] = field(default_factory=dict)
-    applied: int = 0
+    applied: frozenset[int] = frozenset()
     drawn: int = 0
 
     @property

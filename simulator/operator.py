@@ -121,8 +121,11 @@ def acts_of(scenario: Scenario, lead: float, named: Container[str] = ()) -> tupl
     )
 
 
-# Acts after which every online device owes to have the policy applied.
-PUBLISHES = frozenset({"publish_policy"})
+# Acts that change policy, by what each says of whose: after them the devices concerned owe to have it applied.
+PUBLISHES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "publish_policy": lambda told: str(told.get("policy")),
+    "publish_extension_policy": lambda told: f"{told.get('policy')}/{told.get('extension_id')}",
+}
 
 # Acts that kill tokens, and the setting of theirs that is the devices' own: over how many real seconds they notice.
 EXPIRES = frozenset({"expire_tokens"})

@@ -163,7 +163,9 @@ class Order:
             service_provider=service_provider,
             unasked=frozenset(sign_in.BY_SERVICE if service_provider else ()),
             page_assets=target is not None and target.page_assets,
-            publishes=tuple(Publish(act.action, act.due) for act in acts if act.name in PUBLISHES),
+            publishes=tuple(
+                Publish(act.action, act.due, PUBLISHES[act.name](act.settings)) for act in acts if act.name in PUBLISHES
+            ),
             expiries=tuple(
                 Expiry(act.action, act.due, act.settings.get(WITHIN, 0)) for act in acts if act.name in EXPIRES
             ),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from simulator.agenda import Start
 from simulator.device import APPLIED, Device, Expiry, Publish, Wire
 from simulator.journeys import JOURNEYS
-from simulator.journeys.hearing import on_line_lost, on_push
+from simulator.journeys.hearing import hears_of, on_line_lost, on_push
 from simulator.journeys.session import on_expiry
 from simulator.protocols.messages import Push, Trouble, Unknown
 from simulator.traveller import Stopped, Traveller, World
@@ -112,9 +112,9 @@ class Player:
         self._arm()
 
     def _published(self, publish: Publish) -> None:
-        """From here on each device that is online owes to have it applied."""
+        """From here on each device that hears of it now owes to have it applied."""
         for device in self.devices.values():
-            if device.online:
+            if hears_of(device, publish):
                 device.open[APPLIED, publish.action] = publish.due
 
     def _expired(self, expiry: Expiry) -> None:

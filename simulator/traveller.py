@@ -318,8 +318,8 @@ class Traveller:
         if due is not None:
             self._milestone(milestone, due, self.start.trigger, 0)
 
-    def applied(self, timestamp_ms: int) -> None:
-        """A device policy of that timestamp is in force: close each publish that it contains.
+    def applied(self, policy: str, timestamp_ms: int) -> None:
+        """Policy of that timestamp (Publish.policy says which) is in force: close each publish that it contains.
 
         A device that was online at the publish knows from its push when the change was made and closes with trigger
         `push`. One that comes later knows only the policy's own timestamp, and closes with trigger `follows`.
@@ -327,13 +327,14 @@ class Traveller:
         device, world = self.device, self.world
         now = world.clock.now()
         for publish in world.plan.publishes:
-            if publish.action <= device.applied or publish.due > now:
+            if publish.policy != policy or publish.action in device.applied or publish.due > now:
                 continue
-            made_ms = device.news.pop(publish.action, None)
+            made_ms = device.news.get(publish.action)
             if made_ms is None:
-                made_ms = round((world.clock.utc() - now + publish.due) * 1000)
+                made_ms = int((world.clock.utc() - now + publish.due) * 1000)  # a server writes whole ones that began
             if timestamp_ms >= made_ms:
-                device.applied = publish.action
+                device.applied |= {publish.action}
+                device.news.pop(publish.action, None)
                 owed = device.open.pop((APPLIED, publish.action), None)
                 trigger = "follows" if owed is None else "push"
                 self._milestone(APPLIED, publish.due, trigger, publish.action)

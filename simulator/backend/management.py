@@ -30,7 +30,6 @@ from simulator.protocols.policy import SHA1_RSA, SHA256_RSA
 
 # Chromium cloud_policy_invalidator.cc and remote_commands_invalidator.cc: what a push of news is called.
 _NEWS_OF = {DEVICE: push.DEVICE_POLICY, USER: push.USER_POLICY, BROWSER: "BROWSER_POLICY_FETCH"}
-_ACCOUNT_NEWS = "PUBLIC_ACCOUNT_POLICY_FETCH-"
 _COMMAND_NEWS_OF = {DEVICE: push.DEVICE_COMMAND, BROWSER: "BROWSER_REMOTE_COMMAND"}
 
 Answer = pb.DeviceManagementResponse
@@ -126,7 +125,7 @@ class Management:
             if policy_kind == kind:
                 self._tell(client_kind, None, _NEWS_OF[client_kind], published_ms, payload)
         for account in self._policies.accounts(now_ms) if kind == "account" else ():
-            self._tell(DEVICE, None, _ACCOUNT_NEWS + account, published_ms, payload)
+            self._tell(DEVICE, None, push.ACCOUNT_POLICY + account, published_ms, payload)
         return published_ms
 
     def publish_extension(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from simulator.device import APPLIED
 from simulator.journeys import (
+    apply_account_push,
     apply_push,
     apply_user_push,
     boot,
@@ -73,8 +74,8 @@ _USER_POLICY = (
 )
 _WIPED = (
     *("enroll", "remember", "boot", "sign_in", "unlock", "obey", "reconnect", "sync_policy", "apply_push"),
-    *("sync_accounts", "upload_status", "sync_user_policy", "apply_user_push", "register_user_again"),
-    *("fetch_extensions", "upload_report", "renew_push_token", "renew_user_push_token"),
+    *("sync_accounts", "apply_account_push", "upload_status", "sync_user_policy", "apply_user_push"),
+    *("register_user_again", "fetch_extensions", "upload_report", "renew_push_token", "renew_user_push_token"),
     *("refresh_token", "renew_token", "sign_in_again"),
 )
 _SIGN_INS = ("sign_in", "sign_in_only", "unlock", "sign_in_again")
@@ -129,8 +130,16 @@ JOURNEYS: dict[str, Journey] = {
     "sync_user_policy": Journey(
         sync_user_policy.play, sync_user_policy.STEPS, sync_user_policy.MAYBE, after=_USER_POLICY
     ),
-    "sync_accounts": Journey(sync_accounts.play, sync_accounts.STEPS, sync_accounts.MAYBE, after=("boot", "wipe")),
+    "sync_accounts": Journey(
+        sync_accounts.play, sync_accounts.STEPS, sync_accounts.MAYBE, after=("boot", "apply_account_push", "wipe")
+    ),
     "apply_push": Journey(apply_push.play, apply_push.STEPS, apply_push.MAYBE, after=_DEVICE_POLICY),
+    "apply_account_push": Journey(
+        apply_account_push.play,
+        apply_account_push.STEPS,
+        apply_account_push.MAYBE,
+        after=("boot", "sync_accounts", "wipe"),
+    ),
     "apply_user_push": Journey(apply_user_push.play, apply_user_push.STEPS, apply_user_push.MAYBE, after=_USER_POLICY),
     "register_user_again": Journey(
         register_user_again.play, register_user_again.STEPS, register_user_again.MAYBE, after=_USER_POLICY

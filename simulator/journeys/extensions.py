@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from simulator.device import Device, ExtensionFile
+from simulator.device import Device, ExtensionFile, Publish
 from simulator.protocols.management import ExtensionPolicy
 from simulator.protocols.messages import Trouble
+from simulator.protocols.policy_values import EXTENSION, SIGNIN_EXTENSION
 from simulator.traveller import Traveller
 
 STEP = "management.extension_policy"
+
+# Whose extensions a device has, as the operator names them; a browser's are no device's.
+_TYPES = {"user": EXTENSION, "signin": SIGNIN_EXTENSION}
 
 
 def stored_ms(device: Device, policy_type: str) -> Mapping[str, int]:
@@ -39,7 +43,23 @@ def take(traveller: Traveller, policy_type: str, told: Iterable[ExtensionPolicy 
             has_it = held is not None and held.stored and held.policy.sha256 == policy.sha256
             after[key] = ExtensionFile(policy, None if has_it else now, stored=has_it)
     device.extensions = after or None
+    applied(traveller, policy_type)
     plan(traveller)
+
+
+def applied(traveller: Traveller, policy_type: str) -> None:
+    """Close the publishes of extensions of that type: the policy is in force where its file is there."""
+    for publish in traveller.plan.publishes:
+        if type_of(publish) == policy_type:
+            file = (traveller.device.extensions or {}).get((policy_type, publish.policy.partition("/")[2]))
+            if file is not None and file.stored:
+                traveller.applied(publish.policy, file.policy.timestamp_ms)
+
+
+def type_of(publish: Publish) -> str | None:
+    """The policy type in which devices are told of a published extension policy; None: in none, or of no extension."""
+    audience, named, _ = publish.policy.partition("/")
+    return _TYPES.get(audience) if named else None
 
 
 def plan(traveller: Traveller) -> None:

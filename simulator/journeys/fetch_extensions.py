@@ -17,8 +17,8 @@ MAYBE = (extensions.STEP,)
 async def play(traveller: Traveller) -> None:
     """Download each file that is due; plan the next."""
     now = traveller.world.clock.now()
-    files = (traveller.device.extensions or {}).values()
-    for file in [file for file in files if file.due is not None and file.due <= now]:
+    files = (traveller.device.extensions or {}).items()
+    for (policy_type, _), file in [(key, file) for key, file in files if file.due is not None and file.due <= now]:
         exchange, sink = management.download(file.policy)
         try:
             await traveller.ask(exchange, sink=sink)
@@ -26,6 +26,7 @@ async def play(traveller: Traveller) -> None:
             _failed(traveller, file, stopped.trouble)
         else:
             file.stored, file.due, file.failures = True, None, 0
+            extensions.applied(traveller, policy_type)
     extensions.plan(traveller)
 
 

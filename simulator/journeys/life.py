@@ -14,7 +14,10 @@ OF_USER = (
     *("sync_user_policy", "apply_user_push", "renew_user_push_token", "register_user_again", "upload_report"),
     *("refresh_token", "renew_token", "sign_in_again"),
 )
-OF_BOOT = ("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "fetch_extensions", "obey", "reconnect")
+OF_BOOT = (
+    *("sync_policy", "apply_push", "renew_push_token", "sync_accounts", "apply_account_push", "fetch_extensions"),
+    *("obey", "reconnect"),
+)
 
 
 def boot(traveller: Traveller) -> None:
@@ -29,6 +32,7 @@ def boot(traveller: Traveller) -> None:
     device.scheduler = Scheduler(managed=device.scheduler.managed)
     for account in (device.accounts or {}).values():
         account.scheduler, account.due = Scheduler(managed=account.scheduler.managed), traveller.began
+        account.pushed_due = None
     if device.settings is not None and device.settings.ephemeral_users:
         forget_user(traveller)
 

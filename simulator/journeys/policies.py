@@ -5,6 +5,7 @@ Facts: Chromium cloud_policy_client.cc and the policy managers in chrome/browser
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from simulator import timers
 from simulator.device import Account, Plan, Scheduler
 from simulator.fleet import DeviceFacts
 from simulator.journeys import extensions, life
-from simulator.journeys.clients import DEVICE, USER, note, plan_sync
+from simulator.journeys.clients import DEVICE, USER, next_fetch, note, plan_sync
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, PolicyReason, Trust
 from simulator.protocols.messages import Exchange
@@ -66,7 +67,7 @@ async def fetch_device(
     device.scheduler.managed = policy.managed
     if device.disabled:
         life.end(traveller)
-    traveller.applied(policy.trust.timestamp_ms)
+    traveller.applied("device", policy.trust.timestamp_ms)
     extensions.take(traveller, SIGNIN_EXTENSION, policy.extensions)
 
 
@@ -100,13 +101,22 @@ async def refresh_user(traveller: Traveller, reason: int, *, timeout_s: float = 
         device.user_scheduler.managed = policy.managed
     finally:
         plan_sync(traveller, USER)
+    traveller.applied("user", policy.trust.timestamp_ms)
     if policy.settings.reporting != reported:
         life.plan_report(traveller)
     extensions.take(traveller, EXTENSION, policy.extensions)
 
 
-async def fetch_account(traveller: Traveller, account: Account, reason: int) -> None:
-    """Fetch the policy of a device-local account. Raises: Stopped, reported if it has to be."""
+async def refresh_account(traveller: Traveller, account_id: str, account: Account, reason: int) -> None:
+    """Fetch the policy of a device-local account, and say when the next time is. What stops it is recorded, told to
+    the server where it has to be, and stops no other account."""
+    with suppress(Stopped):
+        await _fetch_account(traveller, account, reason)
+    refresh_ms = None if account.settings is None else account.settings.refresh_ms
+    account.due = next_fetch(traveller, account.scheduler, refresh_ms, f"jitter of {account_id}")
+
+
+async def _fetch_account(traveller: Traveller, account: Account, reason: int) -> None:
     device = traveller.device
     assert device.identity is not None
     assert device.trust is not None
@@ -118,6 +128,8 @@ async def fetch_account(traveller: Traveller, account: Account, reason: int) -> 
     account.scheduler.managed = policy is not None and policy.managed
     if policy is not None:
         account.trust, account.settings = policy.trust, policy.settings
+    # in force where the last of them has it
+    traveller.applied("account", min((one.trust.timestamp_ms for one in (device.accounts or {}).values()), default=0))
 
 
 async def register_user(traveller: Traveller, user: str, access_token: str) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from simulator.journeys import policies
-from simulator.journeys.clients import next_fetch
 from simulator.protocols import management
 from simulator.protocols.management import PolicyReason
-from simulator.traveller import Stopped, Traveller
+from simulator.traveller import Traveller
 
 STEPS: tuple[str, ...] = ()
 MAYBE = ("management.account_policy", *policies.MAYBE)
@@ -24,8 +21,5 @@ async def play(traveller: Traveller) -> None:
             continue
         status = account.scheduler.status
         reason = management.retry_reason(status) if status else PolicyReason.BROWSER_START
-        with suppress(Stopped):  # recorded, and told to the server where it has to be
-            await policies.fetch_account(traveller, account, reason)
-        refresh_ms = None if account.settings is None else account.settings.refresh_ms
-        account.due = next_fetch(traveller, account.scheduler, refresh_ms, f"jitter of {account_id}")
+        await policies.refresh_account(traveller, account_id, account, reason)
     policies.plan_accounts(traveller)

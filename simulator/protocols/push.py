@@ -14,6 +14,8 @@ from simulator.protocols.messages import Broken, Push
 # Chromium components/invalidation: the types of a direct message that a ChromeOS device with one user acts on.
 DEVICE_POLICY = "DEVICE_POLICY_FETCH"
 USER_POLICY = "USER_POLICY_FETCH"
+# Followed by the id of a device-local account.
+ACCOUNT_POLICY = "PUBLIC_ACCOUNT_POLICY_FETCH-"
 DEVICE_COMMAND = "DEVICE_REMOTE_COMMAND"
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")

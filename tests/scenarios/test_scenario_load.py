@@ -16,7 +16,7 @@ from scenarios.schema import Known, Scenario
 KNOWN = Known(
     journeys=("enroll", "boot", "update"),
     steps=("ready", "applied", "updated", "identity.login"),
-    actions=("publish_policy", "queue_command"),
+    actions=("publish_policy", "publish_extension_policy", "queue_command"),
     once_per={"ready": ("boot",), "management.register": ("enroll",)},
 )
 PLAIN = """
@@ -112,7 +112,8 @@ def good(folder: Path, text: str, overrides: Overrides | None = None) -> Scenari
         pytest.param(
             "[[waves]]",
             '[[operator]]\nat = "08:58"\nact = "publish"\n[[waves]]',
-            'mine.toml: operator[0].act = "publish": expected one of publish_policy, queue_command; '
+            'mine.toml: operator[0].act = "publish": '
+            "expected one of publish_policy, publish_extension_policy, queue_command; "
             'did you mean "publish_policy"?',
             id="act",
         ),
@@ -237,6 +238,14 @@ def test_counts_that_carry(tmp_path: Path) -> None:
     assert "0 planned" in faults(tmp_path, applied)[0]
     assert "71 planned" in faults(tmp_path, applied + publish.format(7), Overrides(devices=73))[0]
     good(tmp_path, applied + publish.format(7) + publish.format(8), Overrides(devices=73))
+    # a browser's extension is no device's, and nobody knows beforehand which devices have accounts of their own
+    extension = '[[operator]]\nat = "08:58"\nact = "publish_extension_policy"\nwith = {{ policy = "{}" }}\n'
+    assert (
+        "71 planned"
+        in faults(tmp_path, applied + publish.format(7) + extension.format("browser"), Overrides(devices=73))[0]
+    )
+    good(tmp_path, applied + publish.format(7) + extension.format("signin"), Overrides(devices=73))
+    good(tmp_path, applied + publish.format(7) + 'with = { policy = "account" }\n', Overrides(devices=73))
     # 0.1 of 715 staff is 71.5, of 714 staff 71.4
     good(tmp_path, PLAIN + objective.format("updated"), Overrides(devices=737))
     assert "71 planned" in faults(tmp_path, PLAIN + objective.format("updated"), Overrides(devices=735))[0]

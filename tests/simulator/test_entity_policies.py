@@ -281,3 +281,60 @@ def test_our_own_server_says_it_the_same_way() -> None:
     assert life.device.extensions is not None
     assert set(life.device.extensions) == {(EXTENSION, user), (SIGNIN, signin)}
     assert all(file.stored for file in life.device.extensions.values())
+
+
+def test_a_push_for_an_account_brings_its_policy_after_a_delay_of_its_own() -> None:
+    """A publish for two accounts: each is fetched once, 20 ms to 10 s later and not together, with what its push told;
+    the device's own policy is not. The next fetch tells of no push, and comes by the account's clock from there on."""
+    ids, at = ("lobby@public.city.example", "hall@public.city.example"), 1000.0
+    named = {"device_local_accounts": {"account": [{"account_id": account} for account in ids]}}
+    hourly = {"PolicyRefreshRate": HOUR * 1000}
+    life = live(
+        at + 2 * HOUR,
+        acts=[
+            (12.0, "publish_policy", {"policy": "device", "value": named}),
+            (at, "publish_policy", {"policy": "account", "value": hourly, "payload": "news"}),
+        ],
+    )
+    issued_ms = round((UTC_0 + at) * 1000)
+    pushed = life.of("publicaccount INVALIDATION")
+    assert {one.message.policy_request.requests[0].settings_entity_id for one in pushed} == set(ids)
+    assert len({one.at for one in pushed}) == len(pushed) == 2
+    for one in pushed:
+        fetch = one.message.policy_request.requests[0]
+        assert at + 0.02 <= one.at <= at + 10
+        assert (fetch.invalidation_version, fetch.invalidation_payload) == (issued_ms * 1000, b"news")
+        again = [
+            other
+            for other in life.of("publicaccount SCHEDULED")
+            if other.message.policy_request.requests[0].settings_entity_id == fetch.settings_entity_id
+        ]
+        jitter = 300 * drawn(f"jitter of {fetch.settings_entity_id}")
+        assert again[0].at == pytest.approx(one.at + HOUR + jitter)
+        assert not again[0].message.policy_request.requests[0].HasField("invalidation_version")
+    assert not life.of("device INVALIDATION")
+    assert not life.samples["outcome"].any()
+
+
+@pytest.mark.parametrize("what", ["another account", "the same news again", "a lid closed in between"])
+def test_a_push_that_concerns_no_account_is_dropped(what: str) -> None:
+    """Of an account that the device has not, of news that it has heard, or with the lid closed within the delay: no
+    fetch comes of it, and nothing is left waiting."""
+    account, at = "lobby@public.city.example", 1000.0
+
+    def notify(stage: Stage, device: object) -> None:
+        kind = push.ACCOUNT_POLICY + ("hall@city.example" if what == "another account" else account)
+        told = push.notify("token", push.News(kind, "x", round((UTC_0 + at) * 1000)))
+        stage.player.world.heard(stage.player.devices[0], told)
+
+    boots = [(0.0, "enroll"), (BOOT_S, "boot")]
+    life = live(
+        at + HOUR,
+        bend=_with_accounts(lambda now: (account,), refresh_ms=6 * HOUR * 1000),
+        on=[(at, notify), (at + 60, notify)] if what == "the same news again" else [(at, notify)],
+        starts=[*boots, (at + 0.01, "boot")] if what == "a lid closed in between" else boots,
+    )
+    assert len(life.of("publicaccount INVALIDATION")) == (what == "the same news again")
+    assert len(life.of("publicaccount BROWSER_START")) == 1 + (what == "a lid closed in between")
+    assert life.device is not None
+    assert not life.device.pushed
