@@ -21,8 +21,10 @@ SHORTEST_TIMER_S = 60.0
 # ------------------------------------------------------------------------------------------------------ one request
 
 SERVICE_START_S = 5.0  # browser start to the first management request (DMS, 5,000 ms)
-JOB_RETRIES = 3  # after connections that failed (DMS, kMaxRetries)
-JOB_RETRY_FIRST_S = 10.0  # (DMS, kRetryDelay); policy goes again at once
+# From each try that failed in passing to the next, by the pace of its exchange. Management jobs whose connection failed
+# three times with growing waits, policy at once (DMS, kMaxRetries and kRetryDelay); the token with which a user is
+# registered five times (policy_oauth2_token_fetcher.cc, kMaxRequestAttemptCount and kRequestRestartDelay).
+RETRIES = {"growing": (10.0, 20.0, 40.0), "at_once": (0.0, 0.0, 0.0), "steady": (3.0,) * 5}
 
 # ------------------------------------------------------------------------------------------------------ policy
 
@@ -138,15 +140,14 @@ UPDATE_FUZZ_S = 10 * MINUTE
 UPDATE_MAX_S = 4 * HOUR
 
 
-def job_retry_s(retry: int, *, at_once: bool) -> float | None:
-    """From a try whose connection failed to the next (DMS): 10, 20, 40 s, or at once; None: no more.
+def retry_s(retry: int, pace: str) -> float | None:
+    """From a try that failed in passing to the next, in real seconds; None: no more.
 
     Args:
-        retry: 1 for the first repetition.
+        retry: 1 for the first repetition. pace: a key of RETRIES.
     """
-    if retry > JOB_RETRIES:
-        return None
-    return 0.0 if at_once else JOB_RETRY_FIRST_S * 2 ** (retry - 1)
+    waits = RETRIES[pace]
+    return waits[retry - 1] if retry <= len(waits) else None
 
 
 def policy_wait_s(

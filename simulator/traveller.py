@@ -27,7 +27,7 @@ from simulator.protocols.messages import (
     Unknown,
 )
 from simulator.tape import Tape
-from simulator.timers import SHORTEST_TIMER_S, job_retry_s
+from simulator.timers import SHORTEST_TIMER_S, retry_s
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ class Traveller:
         return b"".join(word.to_bytes(8, "big") for word in words)[:size]
 
     async def ask(self, exchange: Exchange[T], *, timeout_s: float = 30.0, sink: Sink | None = None) -> T:
-        """Send, read, record; and again where the client itself repeats what found no connection.
+        """Send, read, record; and again where the client itself repeats what failed in passing.
 
         Returns: what the exchange's reader made of the answer.
         Raises: Stopped when the last try did not end ok.
@@ -169,7 +169,7 @@ class Traveller:
                 return await self._try(exchange, attempt, timeout_s, sink)
             except Stopped as stopped:
                 request = exchange.again(stopped.trouble)
-                wait_s = job_retry_s(attempt, at_once=exchange.at_once)
+                wait_s = retry_s(attempt, exchange.pace)
                 if request is None or wait_s is None:
                     raise
             await self.wait(wait_s)

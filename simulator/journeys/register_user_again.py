@@ -18,6 +18,5 @@ async def play(traveller: Traveller) -> None:
     device = traveller.device
     if not device.in_session:
         return
-    exchange = identity.access_token(traveller.plan.identity_url, device.refresh_token, identity.MANAGEMENT_SCOPES)
-    access = await traveller.ask(exchange)
+    access = await traveller.ask(identity.management_token(traveller.plan.identity_url, device.refresh_token))
     await policies.register_user_again(traveller, access.token)

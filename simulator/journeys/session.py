@@ -39,7 +39,7 @@ async def remember(traveller: Traveller) -> None:
         device.refresh_token, device.access_token = await traveller.ask(session(login, address))
     if device.user_identity is None:
         base = traveller.plan.identity_url
-        access = await traveller.ask(identity.access_token(base, device.refresh_token, identity.MANAGEMENT_SCOPES))
+        access = await traveller.ask(identity.management_token(base, device.refresh_token))
         await policies.register_user(traveller, address, access.token)
         life.end(traveller)
 

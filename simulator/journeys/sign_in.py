@@ -137,7 +137,7 @@ async def _tokens(traveller: Traveller, signed_in: identity.SignedIn) -> tuple[s
     signed_in = await traveller.ask(identity.continue_page(signed_in))
     tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device_id))
     device.refresh_token = tokens.refresh_token
-    access = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.MANAGEMENT_SCOPES))
+    access = await traveller.ask(identity.management_token(base, tokens.refresh_token))
     sync = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.SYNC_SCOPES))
     session.keep(traveller, sync)
     await traveller.ask(identity.userinfo(base, sync.token))

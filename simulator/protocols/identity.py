@@ -41,7 +41,7 @@ from simulator.protocols.gaia import (
     read_accounts,
     read_signin_header,
 )
-from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, settle
+from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response, Trouble, settle
 from simulator.protocols.pages import Page, origin_of
 from simulator.protocols.saml import reason_of
 
@@ -49,6 +49,15 @@ LOGIN_SCOPE = "https://www.google.com/accounts/OAuthLogin"
 _SCOPES = "https://www.googleapis.com/auth/"
 MANAGEMENT_SCOPES = (f"{_SCOPES}chromeosdevicemanagement",)
 SYNC_SCOPES = (f"{_SCOPES}chromesync", f"{_SCOPES}userinfo.email", f"{_SCOPES}userinfo.profile")
+
+# Errors of the token endpoint, and of the way there, that pass.
+_PASSING_ERRORS = frozenset({"rate_limit_exceeded", "internal_failure"})
+_NO_CONNECTION = frozenset(
+    {
+        *("name_unknown", "unreachable", "connect_refused", "connect_timeout", "connect_failed", "tls_failed"),
+        *("broken_before_sent", "broken_after_sent", "bad_http"),
+    }
+)
 
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
@@ -267,6 +276,46 @@ def access_token(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Ex
         for any other no; Broken http_status, undecodable, missing_part.
     """
     return Exchange("identity.access_token", _refresh(base_url, refresh_token, scopes), _read_access_token)
+
+
+def management_token(base_url: str, refresh_token: str) -> Exchange[AccessToken]:
+    """As access_token, for device management: what failed in passing is asked again (policy_oauth2_token_fetcher.cc).
+
+    That is a connection that failed, HTTP 403, 407 and 5xx, and two errors by name (oauth2_access_token_fetcher_impl.cc
+    and google_service_auth_error.cc, IsTransientError). The client sets itself no time: our own end of patience is not
+    its error.
+    """
+    exchange = access_token(base_url, refresh_token, MANAGEMENT_SCOPES)
+
+    def again(trouble: Trouble) -> Request | None:
+        passing = (
+            trouble.reason in _NO_CONNECTION
+            or trouble.status in (403, 407)
+            or trouble.status >= 500
+            or (trouble.reason == "http_status" and trouble.detail.rpartition(" ")[2] in _PASSING_ERRORS)
+        )
+        return exchange.request if passing else None
+
+    return replace(exchange, again=again, pace="steady")
+
+
+def robot_token(base_url: str, code: str) -> Exchange[None]:
+    """Exchange the code of a device's robot account for its tokens, of which nothing here has a use.
+
+    Asked once, without a user's cookies and with a redirect_uri that is none (enrollment_handler.cc,
+    HandleStepRobotAuthRefresh; the body is gaia_oauth_client.cc's, GetTokensFromAuthCode).
+    Raises when read: as access_token.
+    """
+    fields = {"code": code, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    fields |= {"redirect_uri": "oob", "grant_type": "authorization_code"}
+
+    def read(response: Response) -> None:
+        said = _token_answer(response)
+        member(said, "refresh_token", str)
+        member(said, "access_token", str)
+        member(said, "expires_in", int)
+
+    return Exchange("identity.robot_token", _post(f"{base_url}{TOKEN_PATH}", fields), read)
 
 
 def renew(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Exchange[AccessToken | None]:

@@ -160,7 +160,7 @@ def ask(
         return Request("POST", url, headers, message.SerializeToString())
 
     request = Request("POST", f"{who.url}?retry=false{query}", headers, message.SerializeToString())
-    return Exchange(step, request, read, again, at_once=kind == "policy")
+    return Exchange(step, request, read, again, "at_once" if kind == "policy" else "growing")
 
 
 def answer(response: Response, part: str) -> pb.DeviceManagementResponse:

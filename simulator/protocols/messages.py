@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -193,14 +193,14 @@ class Exchange(Generic[T_co]):
     """One named exchange with one service: what to send, how to read what comes, and whether to ask again.
 
     `read` raises Refused or Broken, nothing else. `again` says what the client sends by itself after that trouble, at
-    once or with growing waits; None: nothing.
+    its `pace` (timers.RETRIES); None: nothing.
     """
 
     step: str
     request: Request
     read: Callable[[Response], T_co]
     again: Callable[[Trouble], Request | None] = lambda trouble: None
-    at_once: bool = False
+    pace: Literal["growing", "at_once", "steady"] = "growing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,3 +357,42 @@ def test_one_time_codes_are_typed_from_the_accounts_secret(tmp_path: Path, totp:
         assert len(logins) == STAFF
         assert {REASONS[reason] for reason in logins["reason"].tolist()} == {"asks_for_more"}
         assert {OUTCOMES[outcome] for outcome in signed_in["outcome"].tolist()} == {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "tries", "ready"), [(503, 2, 3, "ok"), (503, 9, 6, "refused"), (400, 9, 1, "refused")]
+)
+def test_the_token_for_device_management_is_asked_for_again(
+    tmp_path: Path, status: int, times: int, tries: int, ready: str
+) -> None:
+    """Up to five times, 3 s apart, where the error passes (policy_oauth2_token_fetcher.cc): each try a sample of its
+    own, due by its wait. The sign-in ends as the last one did."""
+    path = tmp_path / "one.toml"
+    path.write_text(MORNING.replace("devices = 100", "devices = 1"))
+
+    class Troubled(Air):
+        left = times
+
+        async def carry(self, request: Request) -> Response:
+            asked = dict(parse_qsl(request.body.decode(errors="replace")))
+            if self.left and asked.get("scope") == "https://www.googleapis.com/auth/chromeosdevicemanagement":
+                self.left -= 1
+                return Response(status, (), b'{"error":"invalid_scope"}')
+            return await super().carry(request)
+
+    async def play() -> Rehearsed:
+        stage = Stage(load(str(path), known=KNOWN), air=Troubled)
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(stage.order.end_s)
+        return await stage.end()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        samples: Any = np.frombuffer(runner.run(play()).samples, SAMPLE)
+    asked = samples[samples["step"] == STEPS.index("identity.access_token")][:tries]
+    assert asked["attempt"].tolist() == list(range(1, tries + 1))
+    assert [TRIGGERS[one] for one in asked["trigger"]] == ["follows", *["retry"] * (tries - 1)]
+    assert np.diff(asked["due"]) == pytest.approx([3.0] * (tries - 1))
+    assert np.array_equal(asked["due"][1:], asked["sent"][1:])
+    milestone = samples[samples["step"] == STEPS.index("ready")]
+    assert [OUTCOMES[one] for one in milestone["outcome"]] == [ready]

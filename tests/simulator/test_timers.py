@@ -78,9 +78,10 @@ def test_jitter(u: float) -> None:
 
 
 def test_repetitions_of_one_request() -> None:
-    """Three, after 10, 20 and 40 s; policy at once."""
-    assert [timers.job_retry_s(retry, at_once=False) for retry in (1, 2, 3, 4)] == [10, 20, 40, None]
-    assert [timers.job_retry_s(retry, at_once=True) for retry in (1, 2, 3, 4)] == [0, 0, 0, None]
+    """Three, after 10, 20 and 40 s; policy at once; the token for device management five times, 3 s apart."""
+    assert [timers.retry_s(retry, "growing") for retry in (1, 2, 3, 4)] == [10, 20, 40, None]
+    assert [timers.retry_s(retry, "at_once") for retry in (1, 2, 3, 4)] == [0, 0, 0, None]
+    assert [timers.retry_s(retry, "steady") for retry in range(1, 7)] == [3, 3, 3, 3, 3, None]
 
 
 def test_push_tokens() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -26,14 +27,16 @@ from simulator.protocols.identity import (
     continue_page,
     entry,
     login_page,
+    management_token,
     multilogin,
     renew,
+    robot_token,
     submit,
     token,
     userinfo,
     userinfo_if_alive,
 )
-from simulator.protocols.messages import Broken, Exchange, Refused, Response, Trouble
+from simulator.protocols.messages import Broken, Exchange, Refused, Response, Skipped, Trouble, Unknown
 
 BASE = "http://127.0.0.1:9001"
 POST = SamlPost(f"{BASE}/acs", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
@@ -174,6 +177,57 @@ def test_token_errors(status: int, body: bytes, outcome: str, reason: str) -> No
     caught = trouble(lambda: access_token(BASE, "r", MANAGEMENT_SCOPES).read(Response(status, (), body)))
     assert (caught.outcome, caught.reason) == (outcome, reason)
     assert reason != "http_status" or caught.status == status
+
+
+@pytest.mark.parametrize(
+    ("came", "again"),
+    [
+        (Response(403), True),
+        (Response(407), True),
+        (Response(500), True),
+        (Response(503), True),
+        (Response(400, (), b'{"error":"rate_limit_exceeded"}'), True),
+        (Response(429, (), b'{"error":"internal_failure"}'), True),
+        (Response(400, (), b'{"error":"invalid_grant"}'), False),
+        (Response(400, (), b'{"error":"invalid_scope"}'), False),
+        (Response(401, (), b'{"error":"invalid_client"}'), False),
+        (Response(404), False),
+        (Response(200, (), b"{"), False),
+        (Response(200, (), b"{}"), False),
+        (Broken("connect_refused"), True),
+        (Broken("name_unknown"), True),
+        (Unknown("broken_after_sent"), True),
+        # the client would still wait
+        (Unknown("timeout"), False),
+        (Skipped("guard_not_authorised"), False),
+        (Skipped("rate_cap"), False),
+    ],
+)
+def test_what_passes_is_asked_again_for_device_management(came: Response | Trouble, again: bool) -> None:
+    """The same request, for what Chromium calls a transient error; whatever else comes is the end of it."""
+    exchange = management_token(BASE, "r")
+    plain = access_token(BASE, "r", MANAGEMENT_SCOPES)
+    assert (exchange.step, exchange.request) == (plain.step, plain.request)
+    caught = came if isinstance(came, Trouble) else trouble(lambda: exchange.read(came))
+    assert exchange.again(caught) == (exchange.request if again else None)
+    assert plain.again(caught) is None
+
+
+def test_robot_token() -> None:
+    """The grant of Chromium's gaia_oauth_client.cc, its fields in order; all three parts of the answer are wanted."""
+    exchange = robot_token(BASE, "4/c")
+    assert (exchange.step, exchange.request.url) == ("identity.robot_token", f"{BASE}/oauth2/v4/token")
+    assert exchange.request.body == (
+        b"code=4%2Fc&client_id=77185425430.apps.googleusercontent.com&client_secret=fleetrush"
+        b"&redirect_uri=oob&grant_type=authorization_code"
+    )
+    said = {"access_token": "a", "refresh_token": "r", "expires_in": 3600}
+    assert exchange.read(Response(200, (), json.dumps(said).encode())) is None
+    for part in said:
+        less = json.dumps({name: value for name, value in said.items() if name != part}).encode()
+        assert trouble(partial(exchange.read, Response(200, (), less))).reason == "missing_part"
+    refused = trouble(lambda: exchange.read(Response(400, (), b'{"error":"invalid_grant"}')))
+    assert exchange.again(refused) is None
 
 
 def test_userinfo() -> None:
