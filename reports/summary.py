@@ -22,6 +22,8 @@ from reports.trust import judge_trust
 PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 ENROLLED_BY: Final = "management.api_authorization"
 """The last step of enrolling: a device that registered and got no further is not enrolled."""
+ROBOT: Final = "identity.robot_token"
+"""... but where the server gives robot accounts, this is, and one whose account failed is not enrolled either."""
 PAYLOAD: Final = "updates.payload"
 ABORTED: Final = "aborted"
 """How run.json says that a run was stopped to spare a target that gave in."""
@@ -159,10 +161,15 @@ def _devices(run: Mapping[str, Any], steps: Steps) -> dict[str, int]:
     before = int(run.get("enrolled_before", 0))
     return {
         "planned": int(run["devices"]),
-        "enrolled": before + _reached(steps.rows(ENROLLED_BY)),
+        "enrolled": before + _enrolled(steps.rows(ENROLLED_BY), steps.rows(ROBOT)),
         **({"enrolled_before": before} if before else {}),
         **{name: _reached(steps.rows(name)) for name in REACHED},
     }
+
+
+def _enrolled(last: Samples, robots: Samples) -> int:
+    without = np.setdiff1d(robots["device"], robots["device"][robots["outcome"] == _OK])
+    return _reached(last[~np.isin(last["device"], without)])
 
 
 def _reached(rows: Samples) -> int:

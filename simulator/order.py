@@ -23,7 +23,7 @@ from simulator.agenda import Start
 from simulator.device import Device, EnrollmentLogin, Expiry, Plan, Publish, Wire
 from simulator.enrollments import Enrollment, Reader, device_of
 from simulator.fleet import device_facts, make_fleet
-from simulator.journeys import sign_in
+from simulator.journeys import enroll, sign_in
 from simulator.journeys.operate import first_after, start_of
 from simulator.journeys.policies import identity_of
 from simulator.kinds import kind_of
@@ -161,7 +161,12 @@ class Order:
             operator=self.operator,
             acts=acts,
             service_provider=service_provider,
-            unasked=frozenset(sign_in.BY_SERVICE if service_provider else ()),
+            unasked=frozenset(
+                (
+                    *(sign_in.BY_SERVICE if service_provider else ()),
+                    *((enroll.ROBOT,) if "management" in self.targets.urls else ()),
+                )
+            ),
             page_assets=target is not None and target.page_assets,
             publishes=tuple(
                 Publish(act.action, act.due, PUBLISHES[act.name](act.settings)) for act in acts if act.name in PUBLISHES

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator import timers
 from simulator.journeys import policies, unlock
-from simulator.protocols import management
+from simulator.protocols import identity, management
 from simulator.protocols.attestation import NONCE_SIZE, SECRET_SIZE, Authority
 from simulator.protocols.management import DeviceState, Machine, Membership, PolicyReason, Register, Registration, Trust
 from simulator.protocols.management_state import (
@@ -27,9 +27,9 @@ from simulator.protocols.management_state import (
 from simulator.protocols.messages import Exchange, Refused
 from simulator.traveller import Stopped, Traveller
 
-STATE, REGISTER = "management.state_retrieval", "management.register"
+STATE, REGISTER, ROBOT = "management.state_retrieval", "management.register", "identity.robot_token"
 STEPS = (STATE, REGISTER, "management.device_policy", "management.api_authorization")
-MAYBE = ("management.enterprise_check", "management.validation_report")
+MAYBE = ("management.enterprise_check", "management.validation_report", ROBOT)
 
 # What the server means as no, by HTTP status: the device stays as it is. Chromium shows each of these with a message
 # that sends a person to the administrator (enrollment_screen_handler.cc, ShowEnrollmentStatus), and a button to try
@@ -66,6 +66,8 @@ def may_pass(stopped: Stopped) -> bool:
     trouble = stopped.trouble
     if stopped.step == REGISTER and trouble.reason == "bad_value":
         return False  # a device mode that no Chromebook takes: the one error without a button to try again
+    if stopped.step == ROBOT:
+        return trouble.reason not in _NEVER  # whatever was wrong with this code, the next enrollment brings another
     unregistered = stopped.step in (STATE, REGISTER, "management.enterprise_check")
     return trouble.reason not in _NEVER and trouble.status not in (NO if unregistered else NO - _LOST)
 
@@ -103,7 +105,10 @@ async def _enroll(traveller: Traveller) -> None:
         await policies.fetch_device(
             traveller, PolicyReason.DEVICE_ENROLLMENT, state_keys=(facts.state_key,), critical=True
         )
-        await traveller.ask(management.api_authorization(device.identity))
+        code = await traveller.ask(management.api_authorization(device.identity))
+        # only where our stand-in for Google's accounts can know the code: another management server's is not its own
+        if code and ROBOT not in traveller.plan.unasked:
+            await traveller.ask(identity.robot_token(traveller.plan.identity_url, code))
     except BaseException:
         device.identity = device.trust = device.settings = None
         raise

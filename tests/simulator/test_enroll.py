@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from reports.record import OUTCOMES, SAMPLE, TRIGGERS
 from scenarios.load import load
+from scenarios.targets import Targets
 from simulator import rehearsal
 from simulator.composition import KNOWN, What, compose
 from simulator.errors import UserError
@@ -23,7 +26,7 @@ from simulator.journeys.enroll import NO
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import REASONS, Request, Response, Unknown
 from simulator.protocols.policy import PolicySigner
-from simulator.rehearsal import Air, Rehearsed, rehearse
+from simulator.rehearsal import Air, Rehearsed, Stage, VirtualLoop, rehearse
 
 SCENARIO = """
 title = "Enrollment"
@@ -451,3 +454,66 @@ def test_a_lid_that_waits_to_the_end_is_unknown(tmp_path: Path, monkeypatch: pyt
     samples, played = _play(tmp_path, devices=3)
     assert _outcomes(samples, "ready") == {"unknown": 3}
     assert played.state["management"]["devices"] == 0
+
+
+# ------------------------------------------------------------------------------------------------------ robot accounts
+
+ROBOTS = "[backend]\nrobot_accounts = true"
+
+
+def test_a_robot_account_gets_its_tokens(tmp_path: Path) -> None:
+    """Its code is exchanged once a device, after the authorisation; without robot accounts nothing is asked."""
+    samples, played = _play(tmp_path, devices=10, enrollment=ROBOTS)
+    assert _outcomes(samples, "identity.robot_token") == {"ok": 10}
+    assert played.state["identity"]["robots"] == 10
+    authorised = _of(samples, "management.api_authorization")
+    ended = dict(zip(authorised["device"].tolist(), authorised["done"].tolist(), strict=True))
+    for row in _of(samples, "identity.robot_token"):
+        assert row["due"] == ended[int(row["device"])]
+    assert not samples["outcome"].any()
+    samples, played = _play(tmp_path, devices=10)
+    assert not _of(samples, "identity.robot_token").size
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_without_its_robots_tokens_no_device_is_enrolled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """A code that is no good: refused once and not asked again, but the enrollment begins anew and brings another."""
+    bad = pb.DeviceManagementResponse()
+    bad.service_api_access_response.auth_code = "4/nobody's"
+    _listen(monkeypatch, _first(times, "api_authorization", Response(200, body=bad.SerializeToString())))
+    samples, _ = _play(tmp_path, enrollment=ROBOTS)
+    tried = _of(samples, "identity.robot_token")
+    assert set(tried["attempt"].tolist()) == {1}
+    assert tried.size == _of(samples, "management.register").size > 1
+    if times == 1:
+        assert _outcomes(samples, "identity.robot_token") == {"refused": 1, "ok": 1}
+        assert _outcomes(samples, "ready") == {"ok": 1}
+    else:
+        assert set(_outcomes(samples, "identity.robot_token")) == {"refused"}
+        assert _outcomes(samples, "ready") == {"unknown": 1}
+
+
+def test_a_named_servers_robot_accounts_are_let_be(tmp_path: Path) -> None:
+    """Our stand-in for Google's accounts cannot know the code of another management server: it is not asked."""
+    path = tmp_path / "enroll.toml"
+    path.write_text(SCENARIO.format(devices=1, enrollment=ROBOTS, terms="", rest=""))
+
+    async def play() -> Rehearsed:
+        stage = Stage(load(str(path), known=KNOWN))
+        named = Targets.model_validate({"targets": {"management": {"url": "http://127.0.0.1:1"}}})
+        stage.player.world.plan = replace(
+            stage.player.world.plan, unasked=replace(stage.order, targets=named).plan(stage.fleet).unasked
+        )
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(stage.order.end_s)
+        return await stage.end()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        played = runner.run(play())
+    samples = np.frombuffer(played.samples, SAMPLE)
+    assert not _of(samples, "identity.robot_token").size
+    assert _outcomes(samples, "management.api_authorization") == {"ok": 1}
+    assert _outcomes(samples, "ready") == {"ok": 1}
