@@ -151,9 +151,9 @@ class Player:
         try:
             await journey.play(traveller)
         except Stopped as stopped:
-            traveller.skip(journey.steps)
+            traveller.skip(journey.skipped(traveller))
             for name in journey.then(traveller):
-                traveller.skip(JOURNEYS[name].steps)
+                traveller.skip(JOURNEYS[name].skipped(traveller))
             traveller.abandon(journey.owes, stopped.trouble)
         except asyncio.CancelledError:
             raise

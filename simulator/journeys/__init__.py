@@ -52,6 +52,7 @@ class Journey:
         opens: milestones that a planned start owes from its due instant on.
         owes: milestones that are lost when this journey is stopped.
         after: journeys of the same device that have to end first.
+        needless: of the steps, those that this device would not ask now: they are not skipped either.
         then: the journeys that follow on this device; when this one is stopped, their steps are skipped as well.
         plannable: whether a scenario's wave may start it.
     """
@@ -62,8 +63,14 @@ class Journey:
     opens: tuple[str, ...] = ()
     owes: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    needless: Callable[[Traveller], tuple[str, ...]] = lambda traveller: ()
     then: Callable[[Traveller], tuple[str, ...]] = lambda traveller: ()
     plannable: bool = False
+
+    def skipped(self, traveller: Traveller) -> tuple[str, ...]:
+        """The steps that count as skipped when the device does not come to them."""
+        needless = self.needless(traveller)
+        return tuple(step for step in self.steps if step not in needless)
 
 
 # One fetch at a time for each client's policy. A wipe takes away what these hold in their hands.
@@ -99,6 +106,7 @@ JOURNEYS: dict[str, Journey] = {
         sign_in.MAYBE,
         owes=("signed_in", "ready"),
         after=("boot", "wipe", "wipe_users"),
+        needless=sign_in.needless,
     ),
     "sign_in_only": Journey(
         sign_in.play_only,

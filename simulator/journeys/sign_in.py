@@ -55,6 +55,11 @@ async def play(traveller: Traveller) -> None:
     await clients.tell_push_token(traveller, clients.USER)
 
 
+def needless(traveller: Traveller) -> tuple[str, ...]:
+    """Of the steps, what is not asked where the user's registration was kept."""
+    return () if traveller.device.user_identity is None else ("management.register_user",)
+
+
 async def play_only(traveller: Traveller) -> None:
     """From the login screen to the tokens, on a device that nobody manages here: no other service is asked."""
     if await _sign_in(traveller, wrong=_wrong_passwords(traveller)) is not None:

@@ -323,3 +323,19 @@ def test_a_user_report_that_fails_goes_again() -> None:
     assert first == SESSION_S
     assert 54 < second - first <= 60
     assert 108 < third - second <= 120
+
+
+def test_what_a_kept_user_would_not_ask_is_not_skipped() -> None:
+    """The user's registration lasts: where a later sign-in stops at its first step, all that follows counts as skipped
+    but for the registration, which would not have been asked."""
+    life = live(
+        10 * HOUR,
+        starts=[(0.0, "enroll"), (BOOT_S, "boot"), (8 * HOUR, "boot")],
+        acts=[(4 * HOUR, "inject_fault", {"where": "/samlredirect", "kind": "error", "status": 503})],
+    )
+    skipped = life.samples[life.samples["outcome"] == OUTCOMES.index("skipped")]
+    steps = [STEPS[step] for step in skipped["step"]]
+    assert "identity.login_page" in steps
+    assert "management.user_policy" in steps
+    assert "management.register_user" not in steps
+    assert (life.samples["step"] == STEPS.index("management.register_user")).sum() == 1
