@@ -61,7 +61,11 @@ def then(traveller: Traveller) -> str:
 
 
 def _run_new_system(traveller: Traveller) -> None:
-    """A downloaded system runs from this boot on; servers are told so by the next status, update check and request."""
+    """A downloaded system runs from this boot on; servers are told so by the next status, update check and request.
+
+    Its browser's version is not known: neither a release of ours nor a platform version (build, branch and patch, as in
+    "15886.44.0") tells it. So agent and User-Agent go on as the model came.
+    """
     device, facts = traveller.device, traveller.facts
     device.previous_version, device.os_version = traveller.os_version, device.new_version
     device.new_version, device.updated = "", False
