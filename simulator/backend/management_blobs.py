@@ -1,7 +1,8 @@
 """Policies as they go out: what one says of its client, signed once.
 
-Nothing is signed twice that did not change: a blob is kept until its policy, its client's state or the key changes.
-What is published, and who may ask, is settled before.
+Nothing is signed twice that did not change: a blob is kept until something that it says does: its policy, its client's
+state, the key, or what the service was told when it started, its own address among that. What is published, and who may
+ask, is settled before.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from simulator.protocols import management_pb2 as pb
 from simulator.protocols.policy_values import PUBLIC_ACCOUNT
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS management_signed (
+CREATE TABLE IF NOT EXISTS management_blobs (
     client INTEGER NOT NULL REFERENCES management_clients ON DELETE CASCADE,
     policy_type TEXT NOT NULL,
     entity TEXT NOT NULL,         -- an extension, or an account of a device; else empty
     signature_type INTEGER NOT NULL,
-    timestamp_ms INTEGER NOT NULL,
-    key_version INTEGER NOT NULL,
+    digest BLOB NOT NULL,         -- SHA-256 of the PolicyData that is signed
     blob BLOB NOT NULL,           -- PolicyFetchResponse without a key
     PRIMARY KEY (client, policy_type, entity, signature_type)
 ) WITHOUT ROWID;
@@ -66,18 +66,19 @@ class Blobs:
 
     def right(self, client: Client, said: Said, signature_type: int) -> bytes:
         """The signed policy as a PolicyFetchResponse without a key: the one that is kept, or a new one."""
-        version = self._keys.version
+        data = self._data(client, said).SerializeToString()
+        digest = sha256(data).digest()
         row = self._store.one(
-            "SELECT blob FROM management_signed WHERE client = ? AND policy_type = ? AND entity = ?"
-            " AND signature_type = ? AND timestamp_ms = ? AND key_version = ?",
-            *(client.id, said.policy_type, said.entity, signature_type, said.timestamp_ms, version),
+            "SELECT blob FROM management_blobs WHERE client = ? AND policy_type = ? AND entity = ?"
+            " AND signature_type = ? AND digest = ?",
+            *(client.id, said.policy_type, said.entity, signature_type, digest),
         )
         if row is not None:
             return bytes(row["blob"])
-        blob = self._sign(self._data(client, said), signature_type).SerializeToString()
+        blob = self._sign(data, signature_type).SerializeToString()
         self._store.execute(
-            "INSERT OR REPLACE INTO management_signed VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(client.id, said.policy_type, said.entity, signature_type, said.timestamp_ms, version, blob),
+            "INSERT OR REPLACE INTO management_blobs VALUES (?, ?, ?, ?, ?, ?)",
+            *(client.id, said.policy_type, said.entity, signature_type, digest, blob),
         )
         return blob
 
@@ -88,16 +89,15 @@ class Blobs:
         made.data(data)
         blob = self._keys.news(fetch.public_key_version, fetch.signature_type, again=made.key_again)
         assert blob is not None
-        blob.MergeFrom(self._sign(data, fetch.signature_type))
+        blob.MergeFrom(self._sign(data.SerializeToString(), fetch.signature_type))
         made.blob(blob)
         return blob
 
-    def _sign(self, data: pb.PolicyData, signature_type: int) -> pb.PolicyFetchResponse:
+    def _sign(self, data: bytes, signature_type: int) -> pb.PolicyFetchResponse:
         self.signed += 1
-        said = data.SerializeToString()
         return pb.PolicyFetchResponse(
-            policy_data=said,
-            policy_data_signature=self._keys.signer.sign(said, signature_type),
+            policy_data=data,
+            policy_data_signature=self._keys.signer.sign(data, signature_type),
             policy_data_signature_type=pb.PolicyFetchRequest.SignatureType.ValueType(signature_type),
         )
 

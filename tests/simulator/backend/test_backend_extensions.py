@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from management_bench import NOW, SETTINGS, Bench, granted, policy_request
+from management_bench import NOW, SETTINGS, Bench, granted, keyed_store, policy_request
 
 from simulator.backend.store import Store
 from simulator.protocols import management_pb2 as pb
@@ -124,6 +124,20 @@ def test_a_restart_keeps_them(tmp_path: Any) -> None:
     store.close()
     second = Bench(Store(str(tmp_path / "backend.sqlite")))
     assert fetched(second, user, "google/chrome/extension", "user-1") == before
+
+
+def test_a_restart_at_another_address_says_the_new_one() -> None:
+    """A blob of before, whose timestamp and key are those of now, does not go out with an address that is gone."""
+    store = keyed_store()
+    first = Bench(store)
+    user = first.register_user()
+    first.service.publish_extension("user", COLOURS, BLUE, NOW)
+    fetched(first, user, "google/chrome/extension", "user-1")
+    second = Bench(store, settings=replace(SETTINGS, management_url="http://127.0.0.1:9999"))
+    (blob,) = fetched(second, user, "google/chrome/extension", "user-1")
+    url = pb.ExternalPolicyData.FromString(data_of(blob).policy_value).download_url
+    assert url.startswith("http://127.0.0.1:9999/")
+    assert second.service.handle(Request("GET", url), NOW).status == 200
 
 
 def test_those_who_have_such_extensions_are_told(bench: Bench) -> None:
