@@ -10,12 +10,14 @@ CREATE TABLE IF NOT EXISTS management_deletions (
     device_id TEXT PRIMARY KEY,
     error_detail TEXT NOT NULL    -- one of ERROR_DETAILS, or empty
 ) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS management_back_again AFTER INSERT ON management_clients
+    BEGIN DELETE FROM management_deletions WHERE device_id = NEW.device_id; END;
 """
 _WHOSE = "CASE WHEN ? IS NULL THEN kind = 'device' ELSE device_id = ? END"
 
 
 class Deletions:
-    """The deleted devices. Registering again is the way back.
+    """The deleted devices. Registering again is the way back, and then no word of it is left.
 
     Args:
         store: where they, and the registrations, are kept.
@@ -44,10 +46,6 @@ class Deletions:
             return self._store.execute(f"DELETE FROM management_clients WHERE {_WHOSE}", device_id, device_id).rowcount
 
     def error_detail(self, device_id: str) -> str:
-        """What the 410 of a device id says besides; empty when it was not deleted so, or is registered again."""
-        row = self._store.one(
-            "SELECT error_detail FROM management_deletions d WHERE device_id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM management_clients c WHERE c.device_id = d.device_id)",
-            device_id,
-        )
+        """What the 410 of a device id says besides; empty when it was not deleted so, or registered since."""
+        row = self._store.one("SELECT error_detail FROM management_deletions WHERE device_id = ?", device_id)
         return row["error_detail"] if row else ""

@@ -51,6 +51,10 @@ def test_a_deleted_device_is_gone_until_it_registers_again(bench: Bench, said: s
     assert bench.policy(token).policy_data
     wrong = bench.send("policy", policy_request(DEVICE), token="another")
     assert (wrong.status, list(pb.DeviceManagementResponse.FromString(wrong.body).error_detail)) == (410, [])
+    # gone once more, but by its own wish
+    assert bench.send("unregister", pb.DeviceManagementRequest(unregister_request={}), token=token).status == 200
+    left = bench.send("policy", policy_request(DEVICE), token=token)
+    assert (left.status, list(pb.DeviceManagementResponse.FromString(left.body).error_detail)) == (410, [])
 
 
 def test_all_devices_are_deleted_but_no_user(bench: Bench) -> None:
