@@ -15,6 +15,7 @@ from simulator.backend.management_clients import BROWSER, DEVICE, USER, Client, 
 from simulator.backend.management_commands import Commands
 from simulator.backend.management_deletions import Deletions
 from simulator.backend.management_enrollment import Enrollment
+from simulator.backend.management_extensions import PATH as EXTENSIONS_PATH
 from simulator.backend.management_extensions import Extensions
 from simulator.backend.management_keys import PolicyKeys
 from simulator.backend.management_policies import AUDIENCE_OF, POLICY_OF, Mistake, Policies
@@ -208,9 +209,11 @@ class Management:
     def _document(self, request: Request) -> Response:
         """What the policies of extensions point at: the one thing here that is fetched like a page."""
         path = "/" + request.url.partition("?")[0].split("/", 3)[-1]
+        if not path.startswith(EXTENSIONS_PATH):
+            return refused(400, "the management service takes POST only")
         document = self._extensions.document(path)
         if document is None:
-            return refused(400, "the management service takes POST only")
+            return refused(404, "there is no such document, or no longer")
         return Response(200, (("content-type", "application/json"),), document)
 
     def _policy(self, call: Call) -> Answer:

@@ -98,9 +98,9 @@ class Extensions:
         return published_ms
 
     def document(self, path: str) -> bytes | None:
-        """What is at a path of the management service; None: nothing."""
+        """What is at a path that begins with PATH; None: nothing."""
         name = path.removeprefix(PATH)
-        if name == path or not re.fullmatch(r"[0-9a-f]{64}", name):
+        if not re.fullmatch(r"[0-9a-f]{64}", name):
             return None
         row = self._store.one(
             "SELECT document FROM management_extensions WHERE digest = ? LIMIT 1", bytes.fromhex(name)

@@ -109,8 +109,10 @@ def test_what_is_taken_back_is_gone(bench: Bench) -> None:
     url = pb.ExternalPolicyData.FromString(data_of(blob).policy_value).download_url
     bench.service.publish_extension("user", COLOURS, None, NOW + 1)
     assert fetched(bench, user, "google/chrome/extension", "user-1") == []
-    for gone in (url, url[:-1], url + "0", url.replace("extensions", "data"), f"{SETTINGS.management_url}/"):
-        assert bench.service.handle(Request("GET", gone), NOW).status == 400
+    for gone in (url, url[:-1], url + "0"):
+        assert bench.service.handle(Request("GET", gone), NOW).status == 404
+    for none in (url.replace("extensions", "data"), f"{SETTINGS.management_url}/"):
+        assert bench.service.handle(Request("GET", none), NOW).status == 400
     bench.service.publish_extension("user", FONTS, None, NOW + 1)
 
 
