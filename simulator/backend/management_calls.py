@@ -97,7 +97,7 @@ def read_call(request: Request, now_ms: int) -> Call:
     scheme, _, rest = request.header("authorization").partition(" ")
     token = rest.strip().removeprefix("token=")
     return Call(
-        kind=query.get("request", ""),
+        kind=unquote_plus(query.get("request", "")),
         device_id=device_id,
         oauth_token=unquote_plus(query.get("oauth_token", "")),
         dm_token=token if scheme == "GoogleDMToken" else "",

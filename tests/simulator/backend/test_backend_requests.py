@@ -12,12 +12,13 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from management_bench import NOW, Bench, granted
+from management_bench import NOW, URL, Bench, granted
 
 from simulator.backend.management_calls import REQUESTS
 from simulator.protocols import attestation
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.attestation import Authority
+from simulator.protocols.messages import Request
 
 CAPTURES = Path(__file__).parents[2] / "data/chromium-156"
 Message = pb.DeviceManagementRequest
@@ -133,6 +134,14 @@ def test_a_right_request_gets_its_part_of_the_answer(kind: str) -> None:
     if row.status == 200:
         parts = [part.number for part, _ in granted(got).ListFields()]
         assert parts == [row.given]
+
+
+def test_what_is_escaped_without_need_is_read_all_the_same() -> None:
+    """A query's parameter means what it says unescaped, the kind as well (RFC 3986, 6.2.2.2)."""
+    bench = Bench()
+    url = f"{URL}?apptype=Chrome&deviceid=device%2D1&devicetype=2&request=%70olicy"
+    headers = (("Authorization", f"GoogleDMToken token={bench.register()}"),)
+    assert bench.service.handle(Request("POST", url, headers, right(bench, "policy")), NOW).status == 200
 
 
 @pytest.mark.parametrize("kind", TABLE)
