@@ -57,10 +57,14 @@ def show_enrollments(path: Path, *, rows: int, drop: str | None, re_enroll: str 
             anew, as a machine that was wiped: under ids that it never had. "all", or numbers and spans with commas
             between. Nothing is changed unless all of it can be.
     """
+    nothing = UserError(f"--enrollments {path}: no fleet is kept there; fleetrush run --enrollments {path} keeps one")
+    # before it is locked: the lock of a mistyped name would stay behind
+    if not path.exists():
+        raise nothing
     with locked(path):
         file = EnrollmentsFile(path)
         if file.origin is None:
-            raise UserError(f"--enrollments {path}: no such file; fleetrush run --enrollments {path} makes it")
+            raise nothing
         dropped, wiped = _rows(file, "--drop", drop), _rows(file, "--re-enroll", re_enroll)
         if both := sorted(dropped & wiped):
             raise UserError(f"--drop and --re-enroll: row {both[0]} is in both: choose one")

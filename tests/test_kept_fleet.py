@@ -229,6 +229,18 @@ def test_a_typo_loses_nothing(place: Place, arguments: tuple[str, ...], said: st
     assert place.file.read_bytes() == before
 
 
+def test_a_name_that_keeps_no_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A mistyped name is told in one line, and neither it nor its lock is there afterwards."""
+    done = subprocess.run(
+        [FLEETRUSH, "fleet", "--enrollments", "flete.json"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    said = (
+        "fleetrush: --enrollments flete.json: no fleet is kept there; fleetrush run --enrollments flete.json keeps one"
+    )
+    assert (done.returncode, done.stderr) == (2, f"{said}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_stand_in_was_lost(place: Place, tmp_path: Path) -> None:
     """A file without its stand-in's database is refused before anything is sent, and told what to do."""
     other = Place(tmp_path)
