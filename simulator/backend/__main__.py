@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import fcntl
 import gc
 import json
 import os
@@ -30,13 +31,16 @@ import uvloop
 
 from simulator.backend.core import Core
 from simulator.backend.imported_keys import WrongKeys, read_policy_keys
+from simulator.backend.management_keys import OtherDomain
 from simulator.backend.settings import BackendSettings, read_settings
-from simulator.backend.shell import Mailbag, Server, Shell, bind, url_of
+from simulator.backend.shell import GRACE_S, Mailbag, Server, Shell, bind, url_of
 from simulator.backend.store import Store
 from simulator.health import Health
 from simulator.protocols.messages import Trouble
 from simulator.wire.mqtt import Publisher
 
+# How long a backend whose parent was killed may take to end, after which its directory is free.
+_TAKEOVER_S = GRACE_S + 2
 SERVICES = ("management", "identity", "idp", "updates", "operator")
 
 
@@ -55,7 +59,7 @@ def main() -> int:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         with closing(store), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            core = _core(store, settings)
+            core = _core(arguments.data, store, settings)
             runner.run(_serve(core, settings.push_url, sockets, with_health=arguments.health))
     except Misuse as fault:
         print(f"backend: {fault}", file=sys.stderr)
@@ -120,9 +124,11 @@ def _settings(
     return replace(settings, policy_keys=keys)
 
 
-def _core(store: Store, settings: BackendSettings) -> Core:
+def _core(data: Path, store: Store, settings: BackendSettings) -> Core:
     try:
         return Core(store, settings, os.urandom)
+    except OtherDomain as fault:
+        raise Misuse(f"--data {data}: {fault}; say that domain, or name another directory") from None
     except WrongKeys as fault:
         raise Misuse(f"--policy-keys: {fault}") from None
 
@@ -130,9 +136,28 @@ def _core(store: Store, settings: BackendSettings) -> Core:
 def _store(data: Path) -> Store:
     try:
         data.mkdir(parents=True, exist_ok=True)
+        _own(data)
         return Store(str(data / "backend.sqlite"))
     except (OSError, sqlite3.Error) as fault:
         raise Misuse(f"--data {data}: {fault}") from None
+
+
+def _own(data: Path) -> None:
+    """Keep every other backend from the directory for as long as this process lives; a killed one keeps nobody.
+
+    Two over one database would each go by what they remember of it.
+    """
+    descriptor = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + _TAKEOVER_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise Misuse(
+                    f"--data {data}: another backend is using it; end that one, or name another directory"
+                ) from None
+        time.sleep(0.1)
 
 
 async def _serve(core: Core, push_url: str, sockets: dict[str, socket.socket], *, with_health: bool) -> None:

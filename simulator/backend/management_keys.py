@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS management_key_changes (
 """
 
 
+class OtherDomain(ValueError):  # noqa: N818 - a user's mistake, told in one line
+    """The keys in use are vouched for another domain; the message says which."""
+
+
 class PolicyKeys:
     """The keys in use. Their chance is the crypto library's own, so a rehearsal's signatures differ from run to run.
 
@@ -36,6 +40,7 @@ class PolicyKeys:
         imported: the policy keys to put to use, in this order; empty: made here.
     Raises:
         WrongKeys: a key that is in use already is not the one imported.
+        OtherDomain: the keys in use are another domain's, so that no client of this one would accept them.
 
     Attributes:
         verification_key: public half of the key that vouches, DER.
@@ -58,6 +63,9 @@ class PolicyKeys:
         if self.version == 0:
             self.rotate()
             return
+        vouched = pb.PublicKeyVerificationData.FromString(self._vouched().new_public_key_verification_data)
+        if vouched.domain != domain:
+            raise OtherDomain(f"its devices are enrolled into {vouched.domain}, not {domain}")
         for row in store.all("SELECT version, private_der FROM management_keys WHERE version > 0") if imported else ():
             if row["version"] > len(imported) or imported[row["version"] - 1].private_der != row["private_der"]:
                 raise WrongKeys(f"the database has another key {row['version']} in use; expected a new one")
@@ -96,12 +104,16 @@ class PolicyKeys:
             return pb.PolicyFetchResponse()
         if known and not self._store.one("SELECT 1 FROM management_keys WHERE version = ?", known):
             return None
-        row = self._store.one("SELECT vouched FROM management_keys WHERE version = ?", self.version)
-        assert row is not None
-        news = pb.PolicyFetchResponse.FromString(row["vouched"])
+        news = self._vouched()
         if known:
             news.new_public_key_signature = self._change(known, signature_type, news.new_public_key)
         return news
+
+    def _vouched(self) -> pb.PolicyFetchResponse:
+        """The key in use, and what vouches for it."""
+        row = self._store.one("SELECT vouched FROM management_keys WHERE version = ?", self.version)
+        assert row is not None
+        return pb.PolicyFetchResponse.FromString(row["vouched"])
 
     def _change(self, known: int, signature_type: int, new_key: bytes) -> bytes:
         change = (known, self.version, signature_type)
