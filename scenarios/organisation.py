@@ -13,6 +13,7 @@ from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
 
 # u1 columns in the fleet
 MOST_KINDS = 256
+DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 
 
 class Department(Frozen):
@@ -122,7 +123,7 @@ class Organisation(Frozen):
     title: Text
     locale: Literal["ja_JP"] = "ja_JP"
     """Of people's names; the one Faker locale whose names come with their Latin spelling, as addresses need."""
-    domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+    domain: Annotated[str, Field(pattern=DOMAIN)]
     """Of the accounts, and the one that the devices are enrolled into."""
     devices: Annotated[int, Field(ge=1)]
     staff: Annotated[int, Field(ge=1)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from scenarios.organisation import DOMAIN
 from scenarios.targets import SERVICES
 from simulator.backend.imported_keys import WrongKeys, read_policy_keys
 from simulator.children import ChildFailed
@@ -26,10 +28,12 @@ def serve(
         domain: to enrol into, when it is not the scenario's.
         data, broker, place, policy_keys: see StandIns.
     Returns: 0.
-    Raises: UserError: the policy keys are none, or a stand-in does not start as it was told to.
+    Raises: UserError: the domain or the policy keys are none, or a stand-in does not start as it was told to.
     """
     settings = StandInSettings.of(compose(what).scenario, what.secret(), data)
     if domain is not None:
+        if not re.fullmatch(DOMAIN, domain):
+            raise UserError(f"--domain {domain}: expected a domain in lower case, such as {settings.domain}")
         settings = replace(settings, domain=domain)
     if policy_keys is not None:
         _check_keys(policy_keys, settings.domain)
