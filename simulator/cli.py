@@ -222,8 +222,8 @@ def _parser() -> argparse.ArgumentParser:
 def _scenario_options() -> argparse.ArgumentParser:
     what = argparse.ArgumentParser(add_help=False)
     what.add_argument("scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="name or TOML file")
-    what.add_argument("--devices", type=_positive, default=None, metavar="N")
-    what.add_argument("--seed", type=int, default=None, metavar="N")
+    what.add_argument("--devices", type=_positive, default=None, metavar="N", help="how many (default: the scenario's)")
+    what.add_argument("--seed", type=int, default=None, metavar="N", help="what all draws follow from")
     what.add_argument("--compression", type=float, default=None, metavar="C", help="city seconds a second")
     what.add_argument(
         "--target", action="append", default=[], metavar="NAME=URL", help="a service of yours instead of the stand-in"
@@ -236,16 +236,21 @@ def _scenario_options() -> argparse.ArgumentParser:
 
 
 def _first_port(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 65_530:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 to 65530")
-    return value
+    return _whole(text, 1, 65_530)
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int, most: int | None = None) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least or (most is not None and value > most):
+        expected = f"at least {least}" if most is None else f"{least} to {most}"
+        raise argparse.ArgumentTypeError(f"{text}: expected {expected}")
     return value
 
 

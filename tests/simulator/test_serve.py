@@ -110,6 +110,14 @@ def test_it_enrolls_into_the_domain_given_with_the_keys_given() -> None:
         assert b"policy key 2 is the last of those imported" in caught.value.read()
 
 
+@pytest.mark.parametrize("port", ["0", "65531", "-1", "abc", ""])
+def test_a_port_that_is_none_is_told_by_its_range(port: str) -> None:
+    """Six ports follow each other from the first on."""
+    ended = subprocess.run(command(f"--port={port}"), capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(f"argument --port: {port}: expected 1 to 65530\n")
+
+
 def test_wrong_keys_are_one_line(tmp_path: Path) -> None:
     """A file that is not there, is no JSON, is no text, or says nothing of the domain: exit 2, nothing started."""
     for name, content, line in (
@@ -123,6 +131,27 @@ def test_wrong_keys_are_one_line(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         assert refused("--policy-keys", str(path)).startswith(f"fleetrush: --policy-keys {path}: {line}")
+
+
+def test_a_domain_that_is_none_is_one_line() -> None:
+    """Accounts are told by their domain, in lower case: anything else is refused before anything starts."""
+    for domain in ("", "Example.com", "example"):
+        line = refused("--domain", domain)
+        assert line == f"fleetrush: --domain {domain}: expected a domain in lower case, such as city.example"
+
+
+def test_a_database_has_one_backend_and_one_domain(tmp_path: Path) -> None:
+    """A second one over the same folder is refused while the first runs; after it, so is one for another domain, whose
+    clients would accept none of the keys; the same one goes on."""
+    folder = str(tmp_path / "data")
+    with backend("--data", folder) as said:
+        line = refused("--data", folder)
+        assert f"--data {folder}: another backend is using it" in line
+        first = said["enrollment"]
+    line = refused("--data", folder, "--domain", "example.com")
+    assert f"--data {folder}: its devices are enrolled into city.example, not example.com" in line
+    with backend("--data", folder) as said:
+        assert said["enrollment"] == first
 
 
 def test_other_keys_for_the_same_database_are_refused(tmp_path: Path) -> None:
