@@ -263,7 +263,8 @@ def main() -> None:
         uvloop.run(serve(args.host, args.port))
     except OSError as error:
         sys.exit(
-            f"broker: cannot listen on {args.host}:{args.port} ({os.strerror(error.errno or 0)}); choose another --port"
+            f"broker: cannot listen on {args.host}:{args.port} ({os.strerror(error.errno or 0)});"
+            " expected an address of this machine, and a free port"
         )
 
 

@@ -14,6 +14,7 @@ from simulator.backend.management_calls import Call, Refusal, answered, good_tex
 from simulator.backend.management_clients import BROWSER, DEVICE, USER, Client, Clients
 from simulator.backend.management_commands import Commands
 from simulator.backend.management_deletions import Deletions
+from simulator.backend.management_determination import Determination
 from simulator.backend.management_enrollment import Enrollment
 from simulator.backend.management_extensions import PATH as EXTENSIONS_PATH
 from simulator.backend.management_extensions import Extensions
@@ -81,6 +82,7 @@ class Management:
         enrollment = Enrollment(self._clients, self.terms, settings.domain, self._blobs.affiliation_id, who_is)
         self.kinds: dict[str, Callable[[Call], Answer]] = {
             **enrollment.kinds,
+            **Determination(self._clients, self.terms, settings.domain).kinds,
             **self._reports.kinds,
             "policy": self._policy,
             "remote_commands": self._remote_commands,
