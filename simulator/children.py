@@ -78,12 +78,17 @@ class Child:
         self._is_ready.wait(READY_TIMEOUT_S)
         if not self.ready:
             self.end()
-            raise ChildFailed(f"{name} did not start: " + (" | ".join(self._words) or "it said nothing"))
+            raise ChildFailed(f"{name} did not start: {self.last_words}")
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """What it said last on its standard error, in one line."""
+        return " | ".join(self._words) or "it said nothing"
 
     def end(self) -> None:
         """Close its standard input and wait; insist if it does not go. Idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,6 +19,9 @@ from simulator.errors import UserError
 from simulator.protocols.gaia import METADATA_PATH
 from simulator.standins import STAND_IN, Place, StandIns, StandInSettings
 
+OUR_BUG = 70
+WATCH_S = 1.0
+
 
 def serve(
     what: What, domain: str | None, *, data: Path | None, broker: str, place: Place, policy_keys: Path | None
@@ -27,7 +31,7 @@ def serve(
     Args:
         domain: to enrol into, when it is not the scenario's.
         data, broker, place, policy_keys: see StandIns.
-    Returns: 0.
+    Returns: 0, or 70 when one of the two processes ended before it was told to.
     Raises: UserError: the domain or the policy keys are none, or a stand-in does not start as it was told to.
     """
     settings = StandInSettings.of(compose(what).scenario, what.secret(), data)
@@ -55,7 +59,11 @@ def serve(
         print(f"{'token':<12} {stand_ins.operator_token}   (Authorization: Bearer, for the operator API)", flush=True)
         token = stand_ins.enrollment().enrollment_token
         print(f"{'enrollment':<12} {token}   (of browsers, and of devices without an account)", flush=True)
-        over.wait()
+        while not over.wait(WATCH_S):
+            for child in stand_ins.children:
+                if not child.alive:
+                    print(f"fleetrush: {child.name} has ended by itself: {child.last_words}", file=sys.stderr)
+                    return OUR_BUG
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -90,6 +91,27 @@ def test_the_ports_follow_the_first_and_stay_over_a_restart(tmp_path: Path) -> N
         line = refused(*options)
     assert "cannot listen on 127.0.0.1" in line
     assert str(first + 2) in line
+
+
+def test_it_does_not_outlive_what_it_serves() -> None:
+    """The backend is killed under it: it says so and ends, exit code 70, the broker as well."""
+    process = subprocess.Popen(
+        command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("enrollment"):
+            assert process.poll() is None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        (backend,) = [one for one in children if b"simulator.backend\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        os.kill(int(backend), signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 70
+    assert said == "fleetrush: backend has ended by itself: it said nothing\n"
+    assert not [one for one in children if Path(f"/proc/{one}").exists()]
 
 
 def test_it_listens_where_it_is_told() -> None:
