@@ -196,7 +196,13 @@ def _parser() -> argparse.ArgumentParser:
     backend.add_argument(
         "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
     )
-    backend.add_argument("--data", type=Path, default=None, metavar="DIR", help="keep its database here")
+    backend.add_argument(
+        "--data",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep its database here (default: removed at its end)",
+    )
     backend.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help="listen on this address (default %(default)s)"
     )
