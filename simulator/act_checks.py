@@ -11,6 +11,10 @@ from typing import Any
 from scenarios.faults import shown
 from scenarios.schema import Scenario
 from simulator.backend.faults import read_fault
+from simulator.backend.management_commands import command_type
+from simulator.backend.management_deletions import check_detail
+from simulator.backend.management_extensions import document_of
+from simulator.backend.management_terms import check_terms
 from simulator.backend.management_values import payload_of
 from simulator.backend.operator import FAULTY
 from simulator.operator import WITHIN
@@ -19,10 +23,18 @@ DAY_S = 86_400
 
 
 def _publish_policy(told: Mapping[str, Any]) -> None:
+    payload_of(str(told.get("policy")), _policies(told))
+
+
+def _publish_extension_policy(told: Mapping[str, Any]) -> None:
+    document_of(str(told.get("policy")), str(told.get("extension_id")), _policies(told))
+
+
+def _policies(told: Mapping[str, Any]) -> Mapping[str, Any]:
     value = told.get("value")
     if not isinstance(value, Mapping):
         raise ValueError("value: expected a table of policies")
-    payload_of(str(told.get("policy")), value)
+    return value
 
 
 def _expire_tokens(told: Mapping[str, Any]) -> None:
@@ -37,6 +49,10 @@ def _expire_tokens(told: Mapping[str, Any]) -> None:
 CHECKS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "inject_fault": lambda told: read_fault(told, FAULTY, 0.0),
     "publish_policy": _publish_policy,
+    "publish_extension_policy": _publish_extension_policy,
+    "queue_command": lambda told: command_type(str(told.get("type"))),
+    "delete_device": lambda told: check_detail(str(told.get("error_detail", ""))),
+    "set_enrollment": check_terms,
     "expire_tokens": _expire_tokens,
 }
 

@@ -29,6 +29,13 @@ CREATE INDEX IF NOT EXISTS management_commands_client ON management_commands (cl
 _RIGHT = CommandMistake()
 
 
+def command_type(kind: str) -> int:
+    """The number of a RemoteCommand.Type. Raises: ValueError for a name that none has."""
+    if kind not in pb.RemoteCommand.Type.keys():  # noqa: SIM118 - not a dict
+        raise ValueError(f"command {kind!r}: expected one of {', '.join(pb.RemoteCommand.Type.keys())}")
+    return pb.RemoteCommand.Type.Value(kind)
+
+
 class Commands:
     """The remote commands.
 
@@ -48,14 +55,11 @@ class Commands:
         Returns: for how many.
         Raises: ValueError for an unknown kind.
         """
-        if kind not in pb.RemoteCommand.Type.keys():  # noqa: SIM118 - not a dict
-            known = ", ".join(pb.RemoteCommand.Type.keys())
-            raise ValueError(f"command {kind!r}: expected one of {known}")
         cursor = self._store.execute(
             "INSERT INTO management_commands (client, type, payload, queued_ms)"
             " SELECT id, ?, ?, ? FROM management_clients"
             " WHERE CASE WHEN ? IS NULL THEN kind = 'device' ELSE device_id = ? AND kind != 'user' END",
-            *(pb.RemoteCommand.Type.Value(kind), payload, now_ms, device_id, device_id),
+            *(command_type(kind), payload, now_ms, device_id, device_id),
         )
         return cursor.rowcount
 

@@ -16,6 +16,12 @@ CREATE TRIGGER IF NOT EXISTS management_back_again AFTER INSERT ON management_cl
 _WHOSE = "CASE WHEN ? IS NULL THEN kind = 'device' ELSE device_id = ? END"
 
 
+def check_detail(error_detail: str) -> None:
+    """Raises: ValueError for one that a 410 cannot have; empty is none."""
+    if error_detail and error_detail not in ERROR_DETAILS:
+        raise ValueError(f"error_detail is {error_detail!r}; expected one of {', '.join(ERROR_DETAILS)}")
+
+
 class Deletions:
     """The deleted devices. Registering again is the way back, and then no word of it is left.
 
@@ -35,8 +41,7 @@ class Deletions:
         Returns: how many.
         Raises: ValueError for another detail.
         """
-        if error_detail and error_detail not in ERROR_DETAILS:
-            raise ValueError(f"error_detail is {error_detail!r}; expected one of {', '.join(ERROR_DETAILS)}")
+        check_detail(error_detail)
         with self._store.transaction():
             self._store.execute(
                 f"INSERT OR REPLACE INTO management_deletions SELECT device_id, ? FROM management_clients"

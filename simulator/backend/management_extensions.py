@@ -76,17 +76,13 @@ class Extensions:
         Returns: when it was published: now, but later than before.
         Raises: ValueError: no such audience or extension id, not such a document, or one beyond the client's limits.
         """
-        if audience not in AUDIENCES:
-            raise ValueError(f"policy {audience!r}: expected one of {', '.join(AUDIENCES)}")
-        if not _EXTENSION_ID.fullmatch(extension_id):
-            raise ValueError(f"extension_id is {extension_id[:80]!r}; expected 32 letters from a to p")
+        document = document_of(audience, extension_id, value)
         published_ms = max(now_ms, self.newest_ms(audience) + 1)
-        if value is None:
+        if document is None:
             self._store.execute(
                 "DELETE FROM management_extensions WHERE audience = ? AND extension_id = ?", audience, extension_id
             )
         else:
-            document = _document(value)
             digest = sha256(document).digest()
             if len(self._external(digest)) > LARGEST_RESPONSE - _REST:
                 raise ValueError(f"its address has {len(self._url):,} bytes; an answer may have {LARGEST_RESPONSE:,}")
@@ -118,6 +114,18 @@ class Extensions:
     def _external(self, digest: bytes) -> bytes:
         url = f"{self._url}{PATH}{digest.hex()}"
         return pb.ExternalPolicyData(download_url=url, secure_hash=digest).SerializeToString()
+
+
+def document_of(audience: str, extension_id: str, value: Mapping[str, object] | None) -> bytes | None:
+    """The document that an extension's client downloads; None for a policy that is taken back.
+
+    Args: as Extensions.publish. Raises: ValueError, see there.
+    """
+    if audience not in AUDIENCES:
+        raise ValueError(f"policy {audience!r}: expected one of {', '.join(AUDIENCES)}")
+    if not _EXTENSION_ID.fullmatch(extension_id):
+        raise ValueError(f"extension_id is {extension_id[:80]!r}; expected 32 letters from a to p")
+    return None if value is None else _document(value)
 
 
 def _document(value: Mapping[str, object]) -> bytes:

@@ -19,6 +19,15 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS management_terms (name TEXT PRIMARY KEY, va
 CHANGEABLE: Mapping[str, type] = {"licenses": int, "serial_prefix": str, "approval": bool}
 
 
+def check_terms(changes: Mapping[str, Any]) -> None:
+    """Raises: ValueError for a name that is no term's to change, or a value of another type."""
+    for name, value in changes.items():
+        if name not in CHANGEABLE:
+            raise ValueError(f"no {name!r} is taken; expected {', '.join(sorted(CHANGEABLE))}")
+        if type(value) is not CHANGEABLE[name]:
+            raise ValueError(f"{name} is {value!r}; expected {CHANGEABLE[name].__name__}")
+
+
 class Terms:
     """The terms in force.
 
@@ -42,10 +51,8 @@ class Terms:
             setattr(self, row["name"], json.loads(row["value"]))
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Change some terms, by their names; those not named stay. Raises: ValueError for one of another type."""
-        for name, value in changes.items():
-            if type(value) is not CHANGEABLE[name]:
-                raise ValueError(f"{name} is {value!r}; expected {CHANGEABLE[name].__name__}")
+        """Change some terms, by their names; those not named stay. Raises: ValueError, see check_terms."""
+        check_terms(changes)
         with self._store.transaction():
             for name, value in changes.items():
                 self._store.execute("INSERT OR REPLACE INTO management_terms VALUES (?, ?)", name, json.dumps(value))

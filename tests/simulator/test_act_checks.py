@@ -36,13 +36,30 @@ def test_each_wrong_act_is_told_with_its_place(tmp_path: Path) -> None:
         'inject_fault { where = "management", kind = "error", status = 901 }',
         'publish_policy { policy = "user", value = { HomepageLocatio = "x" } }',
         'publish_policy { policy = "user" }',
+        'publish_extension_policy { policy = "users", extension_id = "x", value = {} }',
+        'publish_extension_policy { policy = "user", extension_id = "abcdefgh", value = {} }',
+        f'publish_extension_policy {{ policy = "user", extension_id = "{"a" * 32}", value = {{ Colour = "blue" }} }}',
+        'queue_command { type = "REBOOT" }',
+        'delete_device { error_detail = "token" }',
+        "set_enrollment { licences = 5 }",
+        "set_enrollment { licenses = true }",
         "rotate_key {}",
+        "set_enrollment { licenses = 5, approval = false }",
+        'queue_command { type = "DEVICE_REBOOT" }',
+        "delete_device {}",
     )
     starts = [
         "mistake is 'bad_signatures'; expected one of",
         "status is 901; expected an HTTP status from 400 to 599, or 902 to 907",
         "no policy HomepageLocatio; did you mean 'HomepageLocation'?",
         "value: expected a table of policies",
+        "policy 'users': expected one of user, signin, browser",
+        "extension_id is 'abcdefgh'; expected 32 letters from a to p",
+        'value.Colour: expected {"Value": ...',
+        "command 'REBOOT': expected one of",
+        "error_detail is 'token'; expected one of delete_token, invalidate_token",
+        "no 'licences' is taken; expected approval, licenses, serial_prefix",
+        "licenses is True; expected int",
     ]
     assert len(lines) == len(starts)
     for number, (line, start) in enumerate(zip(lines, starts, strict=True), before):
