@@ -50,8 +50,6 @@ async def play(traveller: Traveller) -> None:
     traveller.reached("signed_in")
     await policies.register_user(traveller, *signed_in)
     traveller.reached("ready")
-    # The login screen's pages have a storage of their own, which is cleared (gaia_auth_host/authenticator.js).
-    traveller.device.wire.forget_cookies()
     await clients.tell_push_token(traveller, clients.USER)
 
 
@@ -64,18 +62,28 @@ async def play_only(traveller: Traveller) -> None:
     """From the login screen to the tokens, on a device that nobody manages here: no other service is asked."""
     if await _sign_in(traveller, wrong=_wrong_passwords(traveller)) is not None:
         traveller.reached("signed_in")
-        traveller.device.wire.forget_cookies()
 
 
 async def play_again(traveller: Traveller) -> None:
     """In a session whose tokens are no good any more: the same, and everything else is there already."""
     await _sign_in(traveller, wrong=0)
     traveller.reached(session.SIGNED_IN_AGAIN)
-    traveller.device.wire.forget_cookies()
 
 
 async def _sign_in(traveller: Traveller, *, wrong: int) -> tuple[str, str] | None:
-    """Through the provider's pages to the tokens, after so many wrong passwords.
+    """One sign-in, after so many wrong passwords, in a storage of its own: nothing of it is there at the next one.
+
+    The login screen's pages have one, which is cleared for each attempt (gaia_auth_host/authenticator.js): a provider
+    would let whoever comes with an old cookie in without a password. Returns: as _to_tokens.
+    """
+    try:
+        return await _to_tokens(traveller, wrong)
+    finally:
+        traveller.device.wire.forget_cookies()
+
+
+async def _to_tokens(traveller: Traveller, wrong: int) -> tuple[str, str] | None:
+    """Through the provider's pages to the tokens.
 
     Either Google's accounts are the service provider and get the assertion, or the device plays the city's own: it has
     verified the assertion, the person is signed in, the assertion is thrown away, and the stand-in for those accounts
@@ -87,7 +95,6 @@ async def _sign_in(traveller: Traveller, *, wrong: int) -> tuple[str, str] | Non
     post = await _through_pages(traveller, wrong)
     if post is None:
         traveller.abandon(("signed_in", "ready"), Refused("login_page_again", "the account is locked"))
-        traveller.device.wire.forget_cookies()
         return None
     base = traveller.plan.identity_url
     if traveller.plan.service_provider is None:

@@ -291,6 +291,45 @@ def test_a_token_endpoint_that_fails_is_asked_later_and_later(play: Play) -> Non
     assert played.statuses("ready") == {("ok", 0): STAFF}
 
 
+class NoTokens(Air):
+    """A token endpoint that is down, and what the provider's entry was told in cookies."""
+
+    def __init__(self, core: Core, clock: VirtualClock) -> None:
+        super().__init__(core, clock)
+        self.cookies: list[str] = []
+
+    async def carry(self, request: Request) -> Response:
+        """The core's answers but for that one's."""
+        path = urlsplit(request.url).path
+        if path == "/idp/sso":
+            self.cookies.append(request.header("cookie"))
+        return Response(503) if path == "/oauth2/v4/token" else await super().carry(request)
+
+
+def test_a_sign_in_that_broke_off_leaves_no_cookie(tmp_path: Path) -> None:
+    """Whoever comes back after a sign-in that did not end well is a stranger to the provider again, as in Chrome."""
+    path = tmp_path / "alone.toml"
+    path.write_text(MORNING.replace('"boot"', '"sign_in_only"') + '[enrollment]\nwhen = "never"\n')
+
+    async def play() -> tuple[Rehearsed, Any]:
+        stage = Stage(load(str(path), known=KNOWN), air=NoTokens)
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(1800)
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(replace(start, due=start.due + 1800))
+        await stage.play(stage.order.end_s)
+        return await stage.end(), stage.air
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        played, air = runner.run(play())
+    samples: Any = np.frombuffer(played.samples, SAMPLE)
+    tokens = samples[samples["step"] == STEPS.index("identity.token")]
+    assert len(tokens) == 2 * STAFF
+    assert {OUTCOMES[outcome] for outcome in tokens["outcome"].tolist()} == {"refused"}
+    assert air.cookies == [""] * (2 * STAFF)
+
+
 class AsksForCodes(Air):
     """A provider that asks for a one-time code after the password, and checks it by RFC 6238."""
 
