@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
-from simulator.protocols.messages import Exchange, Request, Response, settle
+from simulator.protocols.messages import Broken, Exchange, Request, Response, settle
 from simulator.protocols.pages import Page, join, origin_of
 
 T = TypeVar("T")
@@ -98,10 +98,14 @@ def asset(url: str, page_url: str) -> Exchange[Fetched]:
 
 
 def with_assets(exchange: Exchange[T]) -> Exchange[Linked[T]]:
-    """The same exchange for a page, read for its assets as well."""
+    """The same exchange for a page, read for its assets as well; an answer that is no page, but good, has none."""
 
     def read(response: Response) -> Linked[T]:
-        return Linked(exchange.read(response), assets_of(response))
+        page = exchange.read(response)
+        try:
+            return Linked(page, assets_of(response))
+        except Broken:
+            return Linked(page, Assets(response.url))
 
     return cast(Exchange[Linked[T]], replace(cast(Exchange[Any], exchange), read=read))
 

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.protocols.assets import ASSETS_MAX, asset, assets_of, with_assets
+from simulator.protocols.forms import LoginForm
+from simulator.protocols.identity import submit_wrong
 from simulator.protocols.messages import Exchange, Refused, Request, Response
 
 URL = "https://idp.city.example/realms/city/login?SAMLRequest=x"
@@ -111,6 +113,13 @@ def test_a_page_is_read_once_for_both() -> None:
     exchange = with_assets(Exchange("identity.login_page", Request("GET", URL), lambda response: response.status))
     linked = exchange.read(Response(200, HTML, b'<img src="/a.png">', URL))
     assert (linked.page, linked.assets.own, linked.assets.page_url) == (200, (f"{HOME}/a.png",), URL)
+
+
+def test_a_no_without_a_page_stays_the_answer_it_is() -> None:
+    """A wrong password that a provider answers with a bare 401 was refused as expected; there is nothing to fetch."""
+    form = LoginForm(URL, "POST", (("u", ""), ("p", "")), "u", "p", "", "utf-8", HOME, False, False, False, 1)
+    linked = with_assets(submit_wrong(form, "who", "wrong")).read(Response(401, (), b"", URL))
+    assert (linked.page, linked.assets.own, linked.assets.page_url) == (None, (), URL)
 
 
 @given(st.binary(max_size=400))
