@@ -55,6 +55,23 @@ def test_no_secret_is_told(told: str) -> None:
         assert not ("cookie:" in line.lower() and narration.HIDDEN not in line), line
 
 
+def test_of_a_form_the_names_are_told() -> None:
+    """Whatever a provider calls its fields, no value of them is shown; what an OAuth request is for is."""
+    kinds = (("Content-Type", "application/x-www-form-urlencoded"),)
+    for name in ("pass", "kennwort", "otp", "totp", "email", "identifier", "_eventId_proceed"):
+        exchange: Exchange[None] = Exchange(
+            "identity.login", Request("POST", "https://idp/", kinds, f"{name}=geheim".encode()), lambda response: None
+        )
+        told = "\n".join(narration.decoded(exchange, None))
+        assert f"{name} = {narration.HIDDEN}" in told
+        assert "geheim" not in told
+    tokens = identity.access_token("https://accounts", "geheim", ("a", "b"))
+    told = "\n".join(narration.decoded(tokens, None))
+    assert "scope = a b" in told
+    assert "grant_type = refresh_token" in told
+    assert "geheim" not in told
+
+
 def test_one_line() -> None:
     """Step, end, status, time, place; the query's values stay out, the kind of request stays in."""
     exchange: Exchange[None] = Exchange(
