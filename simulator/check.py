@@ -87,7 +87,9 @@ def check(what: What, *, broker: str, verbose: bool, say: Say = print) -> int:
 
 def chosen(order: Order) -> tuple[Enrollment, Plan]:
     """The device that walks, and a plan for it."""
-    kept = [one for one in order.remembered().values() if one.device is not None]
+    # Of the city's own accounts only those who sign in in the scenario have one.
+    able = order.accounts.listed or order.remembered()
+    kept = [one for row, one in order.remembered().items() if one.device is not None and row in able]
     if order.enrollment == EnrollmentLogin() and kept:
         plan = replace(order.plan(order.fleet()), **_AS_A_CHECK)
         return next((one for one in kept if one.user is not None), kept[0]), plan
