@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 LONGEST = 600
+# Of a longer text the rest is not even looked at: a server's page may have megabytes.
+_READ = 10 * LONGEST
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 # Base64, base64url, hex and percent-encoded blobs: no word of any language is written like that.
 _BLOB = re.compile(r"[A-Za-z0-9+/=_%~-]{24,}")
@@ -21,6 +23,9 @@ def redacted(text: str, persons: Iterable[str] = (), *, longest: int = LONGEST) 
         persons: user names, addresses and display names; a part before an @ counts as well.
     """
     said = " ".join(text.split())
+    if len(said) > _READ:
+        # a word that is cut would not be known for what it is
+        said = said[:_READ].rpartition(" ")[0]
     known = {part for person in persons for part in (person, person.partition("@")[0]) if len(part) > 2}
     for name in sorted(known, key=len, reverse=True):
         said = re.sub(re.escape(name), "(user)", said, flags=re.IGNORECASE)
