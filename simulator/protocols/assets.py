@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from simulator.protocols.messages import Broken, Exchange, Request, Response, settle
@@ -24,9 +25,10 @@ _REDIRECTS_MAX = 5
 _FETCHED_LINKS = frozenset({"stylesheet", "icon", "preload", "modulepreload"})
 _NOT_JAVASCRIPT = re.compile(r"json|template|importmap|speculationrules|x-handlebars|text/html", re.IGNORECASE)
 # Of a font's several files a browser fetches one, and of a family's several faces those that it draws: here the first.
-_FONT = re.compile(r"@font-face\s*\{([^}]*)\}", re.IGNORECASE)
+_FONT = re.compile(r"@font-face\s*\{([^{}]*)\}", re.IGNORECASE)
 _FAMILY = re.compile(r"font-family\s*:\s*([^;]+)", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+# One that is not closed goes on to the end (CSS Syntax 4.3.2).
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _REFERENCE = re.compile(
     r"""@import\s+(?:url\(\s*)?["']([^"'\n]+)["']|url\(\s*(?:["']([^"'\n]*)["']|([^"'()\s]+))\s*\)""", re.IGNORECASE
 )
@@ -80,7 +82,7 @@ def assets_of(response: Response) -> Assets:
                 found.append(element.get("src", ""))
             case "style":
                 found += _references(element.text or "")
-    return _sorted(found, page.base, page.url)
+    return Assets(page.url, *_parted(found, page.base, origin_of(page.url)))
 
 
 def asset(url: str, page_url: str) -> Exchange[Fetched]:
@@ -89,9 +91,9 @@ def asset(url: str, page_url: str) -> Exchange[Fetched]:
     def read(response: Response) -> Fetched:
         settle(response)
         sheet = response.header("content-type").partition(";")[0].strip().lower() == "text/css"
-        css = response.body.decode("utf-8", "replace") if sheet else ""
+        found = _in_sheet(response.body, response.url or url, origin_of(page_url)) if sheet else ()
         kept = "no-store" not in response.header("cache-control").lower()
-        return Fetched(url, _sorted(_references(css), response.url or url, page_url), kept)
+        return Fetched(url, Assets(page_url, *found), kept)
 
     headers = (("Accept", "*/*"), ("Referer", page_url.partition("?")[0]))
     return Exchange(STEP, Request("GET", url, headers, redirects=_REDIRECTS_MAX), read)
@@ -110,6 +112,12 @@ def with_assets(exchange: Exchange[T]) -> Exchange[Linked[T]]:
     return cast(Exchange[Linked[T]], replace(cast(Exchange[Any], exchange), read=read))
 
 
+@lru_cache(maxsize=32)
+def _in_sheet(body: bytes, url: str, home: str) -> tuple[tuple[str, ...], int]:
+    """As _parted, of a style sheet. Remembered: all devices get the same, and half a megabyte takes tens of ms."""
+    return _parted(_references(body.decode("utf-8", "replace")), url, home)
+
+
 def _references(css: str) -> list[str]:
     """The URLs in a style sheet that a browser may ask for, of each font family one."""
     css = _COMMENT.sub("", css)
@@ -126,10 +134,10 @@ def _urls(css: str) -> list[str]:
     return [next(filter(None, found), "") for found in _REFERENCE.findall(css)]
 
 
-def _sorted(references: Iterable[str], base: str, page_url: str) -> Assets:
+def _parted(references: Iterable[str], base: str, home: str) -> tuple[tuple[str, ...], int]:
+    """`own` and `foreign` of Assets; `home` is the page's origin."""
     # A fragment alone is a part of what is there already.
-    wanted = (one.strip() for one in references)
+    wanted = dict.fromkeys(one.strip() for one in references)
     urls = dict.fromkeys(url for one in wanted if one and not one.startswith("#") and (url := join(base, one)))
-    home = origin_of(page_url)
     own = [url for url in urls if origin_of(url) == home]
-    return Assets(page_url, tuple(own[:ASSETS_MAX]), len(urls) - len(own))
+    return tuple(own[:ASSETS_MAX]), len(urls) - len(own)

@@ -57,6 +57,8 @@ def test_what_a_page_links_to(markup: str, expected: list[str]) -> None:
         ('@import "b.css"; @import url(c.css); @import url("/d.css") print;', ["/css/b.css", "/css/c.css", "/d.css"]),
         (".a{background:url( '../i.png' )} .b{background:url(/j.png)}", ["/i.png", "/j.png"]),
         ("/* url(/commented.png) */ .a{background:url(/j.png)}", ["/j.png"]),
+        (".a{background:url(/i.png)} /* never closed: .b{background:url(/j.png)}", ["/i.png"]),
+        ("@font-face{" * 100_000, []),
         (".a{background:url(data:image/png;base64,AA==)} .b{mask:url(#here)}", []),
         (
             "@font-face{font-family:A;src:url(a.eot);src:url(a.ttf),url(a.woff2)}"
