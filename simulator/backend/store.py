@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 Value = str | bytes | int | float | None
 
@@ -17,12 +18,17 @@ class Store:
     """A database for one process and one thread.
 
     Args:
-        path: of the database file, or ":memory:" for a rehearsal.
+        path: of the database file, which only its owner may read when it is new: keys and tokens are in it; or
+            ":memory:" for a rehearsal.
     Raises:
         sqlite3.Error: the file cannot be opened, or is not a database.
     """
 
     def __init__(self, path: str) -> None:
+        if path != ":memory:":
+            # SQLite would leave it to the umask; what it puts beside the file gets the file's own mode
+            with suppress(OSError):
+                Path(path).touch(mode=0o600)
         # isolation_level None: SQLite's own autocommit, so that a write outside a transaction is committed at once.
         self._db = sqlite3.connect(path, isolation_level=None, cached_statements=512)
         self._db.row_factory = sqlite3.Row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -112,3 +113,16 @@ def test_memory_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     store.execute("INSERT INTO device VALUES ('a', 1)")
     store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_else_reads_it(tmp_path: Path) -> None:
+    """Keys and tokens are in it: the database and what SQLite puts beside it are their owner's, whatever the umask."""
+    umask = os.umask(0o022)
+    try:
+        store = Store(str(tmp_path / "backend.sqlite"))
+        store.ensure(SCHEMA)
+    finally:
+        os.umask(umask)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes) >= {"backend.sqlite", "backend.sqlite-wal"}
+    assert set(modes.values()) == {0o600}
