@@ -6,7 +6,7 @@ Left out: SameSite (each step here is a top-level navigation or the device's own
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import mktime_tz, parsedate_tz
 
 from simulator.wire.guard import is_address
@@ -37,8 +37,9 @@ class CookieJar:
     """The cookies of one device.
 
     Args:
-        secure_over_http: keep and send `Secure` cookies over plain http too. Keycloak marks its cookies Secure even
-            when it is reached by http, and a test instance often is: with False nobody could ever sign in there.
+        secure_over_http: keep `Secure` cookies that come over plain http, as if they were not. Keycloak marks its
+            cookies Secure even when it is reached by http, and a test instance often is: with False nobody could ever
+            sign in there. What came over TLS goes back over TLS alone, whatever is said here.
     """
 
     __slots__ = ("_cookies", "_secure_over_http")
@@ -58,6 +59,7 @@ class CookieJar:
             cookie = _read(line, host, target.partition("?")[0], now)
             if cookie is None or (cookie.secure and not https and not self._secure_over_http):
                 continue
+            cookie = cookie if https else replace(cookie, secure=False)
             key = (cookie.domain, cookie.path, cookie.name)
             if cookie.expires <= now:
                 self._cookies.pop(key, None)
@@ -69,8 +71,7 @@ class CookieJar:
     def header(self, host: str, target: str, *, https: bool, now: float) -> str:
         """The Cookie header's value for a request (RFC 6265 5.4): longer paths first, then the older; "" if none."""
         path = target.partition("?")[0]
-        over = https or self._secure_over_http
-        sent = [c for c in self._cookies.values() if c.expires > now and (over or not c.secure) and c.fits(host, path)]
+        sent = [c for c in self._cookies.values() if c.expires > now and (https or not c.secure) and c.fits(host, path)]
         sent.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{cookie.name}={cookie.value}" if cookie.name else cookie.value for cookie in sent)
 
