@@ -110,7 +110,8 @@ def read_page(response: Response, before: LoginForm | None = None) -> NextPage:
     Raises:
         Refused: login_page_again when it asks again for what was given; asks_for_more when it asks for what a fleet's
             user does not have (a consent, a new password); http_status.
-        Broken: undecodable; missing_part where no form works without JavaScript; too_many_pages; http_status.
+        Broken: undecodable; missing_part where no form works without JavaScript, or none keeps a password to itself;
+            too_many_pages; http_status.
     """
     page = _page(response)
     pages = 1 if before is None else before.pages + 1
@@ -160,9 +161,12 @@ def _page(response: Response) -> Page:
 def _choose(page: Page, status: int) -> tuple[PageForm, str, str, str]:
     """The form to submit, with the names of its user, password and code fields."""
     logins = [(form, *_login_fields(form)) for form in page.forms]
-    for form, user, password in logins:
-        if password:
-            return form, user, password, _code_field(form)
+    if asking := [login for login in logins if login[2]]:
+        login = next((login for login in asking if _keeps_secrets(login[0], page)), None)
+        if login is None:
+            said = "without JavaScript its form would send the password in an address, or without TLS"
+            raise Broken("missing_part", said, status=status)
+        return *login, _code_field(login[0])
     for form in page.forms:
         if _is_saml(form):
             return form, "", "", ""
@@ -180,6 +184,12 @@ def _choose(page: Page, status: int) -> tuple[PageForm, str, str, str]:
     if any(form.button and form.method == "POST" for form in page.forms):
         raise Refused("asks_for_more", page.said(), status=status)
     raise Broken("missing_part", f"no form that works without JavaScript; it says {page.said()!r}", status=status)
+
+
+def _keeps_secrets(form: PageForm, page: Page) -> bool:
+    """Whether no password ends in a server's log of addresses, nor where a page over TLS has it sent without."""
+    over_tls, sends_without = origin_of(page.url).startswith("https:"), origin_of(form.action).startswith("http:")
+    return form.method == "POST" and not (over_tls and sends_without)
 
 
 def _is_saml(form: PageForm) -> bool:

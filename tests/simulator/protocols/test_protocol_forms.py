@@ -221,10 +221,29 @@ def test_pages_without_end() -> None:
 
 def test_get_form() -> None:
     """A form without a method is a GET whose fields replace the action's query (HTML 4.10.21.3)."""
-    body = b'<form action="/in?old=1"><input name=login><input name=pw type=password><input type=submit></form>'
+    body = b'<form action="/in?old=1"><input name=login><input name=to type=hidden><input type=submit></form>'
     form = login_form(read_page(Response(200, HTML, body, "http://idp.example/")))
-    request = form_request(form, {"login": "a b", "pw": "&"})
-    assert (request.method, request.url, request.body) == ("GET", "http://idp.example/in?login=a+b&pw=%26", b"")
+    request = form_request(form, {"login": "a b", "to": "&"})
+    assert (request.method, request.url, request.body) == ("GET", "http://idp.example/in?login=a+b&to=%26", b"")
+
+
+@pytest.mark.parametrize(
+    ("where", "attributes"),
+    [
+        ("http://idp.example/", "action=/in"),
+        ("https://idp.example/", "action=/in method=get"),
+        ("https://idp.example/", "action=http://idp.example/in method=post"),
+    ],
+)
+def test_no_password_is_given_away(where: str, attributes: str) -> None:
+    """A form that puts the password into an address, or leaves TLS with it, is not filled in; one beside it may be."""
+    body = f"<form {attributes}><input name=login><input name=pw type=password><button>Go</button></form>"
+    with pytest.raises(Broken) as caught:
+        read_page(Response(200, HTML, body.encode(), where))
+    assert caught.value.reason == "missing_part"
+    body += body.replace(attributes, "method=post action=/good")
+    form = login_form(read_page(Response(200, HTML, body.encode(), where)))
+    assert (form.action, form.password_field) == (f"{where}good", "pw")
 
 
 @given(
