@@ -15,6 +15,7 @@ from simulator.device import APPLIED, Clock, Device, Plan
 from simulator.draw import bits, draw
 from simulator.fleet import DeviceFacts
 from simulator.protocols.account import Account
+from simulator.protocols.gaia import address_in
 from simulator.protocols.messages import (
     Exchange,
     Push,
@@ -106,9 +107,12 @@ class Traveller:
 
     @property
     def address(self) -> str:
-        """The person's e-mail address, whatever name is typed at the login."""
-        user = self.account.user
-        return user if "@" in user else f"{user}@{self.world.plan.domain}"
+        """The person's e-mail address in the enrolment domain, whatever name is typed at the login.
+
+        The account's where it has one there; the fleet's own for one of another domain, or CITY\\taro.
+        """
+        user, domain = self.account.user, self.plan.domain
+        return address_in(domain, user if "@" in user else f"{user}@{domain}") or self.facts.user
 
     @property
     def facts(self) -> DeviceFacts:

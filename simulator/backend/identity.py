@@ -7,7 +7,6 @@ single use that it lacks. It must never see a password.
 from __future__ import annotations
 
 import json
-import re
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from simulator.protocols.gaia import (
     SIGNIN_HEADER,
     TOKEN_PATH,
     USERINFO_PATH,
+    address_in,
     gaia_id_of,
     service_of,
     signin_header,
@@ -57,8 +57,6 @@ REFRESH_S = 180 * 86400
 SESSION_S = 14 * 86400
 _SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 _EMAIL_SCOPE = f"{_SCOPE_PREFIX}userinfo.email"
-# Nothing in a name may end the header or the value that says who signed in.
-_NAME = re.compile(r"[a-z0-9._%+'-]+")
 _WEB_COOKIES = ("SID", "LSID", "HSID", "SSID", "APISID", "SAPISID")
 
 
@@ -190,10 +188,10 @@ class Identity:
 
     def _address(self, name_id: str) -> str:
         """The account that somebody is called by: an e-mail address of the domain, or there is no such account."""
-        name, _, domain = name_id.lower().partition("@")
-        if domain != self._settings.domain or not _NAME.fullmatch(name):
+        address = address_in(self._settings.domain, name_id)
+        if not address:
             raise BadAssertion("subject", f"the NameID is not the e-mail address of a user of {self._settings.domain}")
-        return f"{name}@{domain}"
+        return address
 
     def _signed_in(self, user: str, now: float) -> tuple[tuple[str, str], ...]:
         """The headers of an answer that signs a user in."""

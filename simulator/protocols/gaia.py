@@ -7,6 +7,7 @@ service is described here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -38,12 +39,21 @@ CLIENT_ID = "77185425430.apps.googleusercontent.com"
 CLIENT_SECRET = "fleetrush"
 SOURCE = "ChromiumBrowser"
 
+# Nothing in a name may end the header or the value that says who signed in.
+_NAME = re.compile(r"[a-z0-9._%+'-]+")
+
 _T = TypeVar("_T")
 
 
 def service_of(base_url: str) -> tuple[str, str]:
     """Entity id and consumer service URL of the SAML service provider at a base URL."""
     return f"{base_url}{METADATA_PATH}", f"{base_url}{ACS_PATH}"
+
+
+def address_in(domain: str, text: str) -> str:
+    """The account of a domain that somebody is called by, an e-mail address in lower case; "" where it is none."""
+    name, _, of = text.lower().partition("@")
+    return f"{name}@{domain}" if of == domain and _NAME.fullmatch(name) else ""
 
 
 def gaia_id_of(email: str) -> str:
