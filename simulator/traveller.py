@@ -54,6 +54,7 @@ class World:
         tell: called after every exchange, for a person who watches one device; None for a fleet.
         heard, line_lost: called for every push of every device, and for a push line that broke.
         rested: called when a journey of a device is over, however it ended.
+        refused: accounts that must not be locked, and whose password was refused: names as typed at the login.
         together: runs several coroutines at once; whoever has a loop puts that in. One after the other without.
     """
 
@@ -65,6 +66,7 @@ class World:
         self.tell: Callable[[Exchange[Any], Response | None, Any, Trouble | None, float], None] | None = None
         self.heard: Callable[[Device, Push], None] = lambda device, push: None
         self.line_lost: Callable[[Device], None] = lambda device: None
+        self.refused: set[str] = set()
         self.rested: Callable[[Device], None] = lambda device: None
         self.together: Callable[[Sequence[Coroutine[Any, Any, None]]], Awaitable[object]] = _one_by_one
 

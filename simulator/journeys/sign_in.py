@@ -124,10 +124,25 @@ async def _through_pages(traveller: Traveller, wrong: int) -> SamlPost | None:
             locked = identity.submit_locked(page, account.user, account.password)
             page = await page_load.ask(traveller, accepting(locked, accept), cached)
         else:
-            code = account.code(traveller.utc_ms() / 1000)
-            submitted = identity.submit(page, account.user, account.password, code)
-            page = await page_load.ask(traveller, accepting(submitted, accept), cached)
+            page = await _submit(traveller, page, accept, cached)
     return page
+
+
+async def _submit(traveller: Traveller, page: LoginForm, accept: Accept, cached: set[str]) -> NextPage:
+    """Give the person's own answers; but no password that was refused before, for that would lock somebody out.
+
+    It is refused once an engine, however many people share the account: a list of accounts may be out of date.
+    """
+    account, refused = traveller.account, traveller.world.refused
+    if page.password_field and account.user in refused:
+        raise Stopped("identity.login", Skipped("earlier_step", "the account's password was refused before"))
+    submitted = identity.submit(page, account.user, account.password, account.code(traveller.utc_ms() / 1000))
+    try:
+        return await page_load.ask(traveller, accepting(submitted, accept), cached)
+    except Stopped as stopped:
+        if page.password_field and stopped.trouble.reason == "login_page_again" and not account.expendable:
+            refused.add(account.user)
+        raise
 
 
 async def _first_page(traveller: Traveller, cached: set[str]) -> tuple[NextPage, Accept]:

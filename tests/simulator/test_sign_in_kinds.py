@@ -25,6 +25,7 @@ from simulator.composition import KNOWN
 from simulator.fleet import make_fleet
 from simulator.journeys import STEPS
 from simulator.kinds import kinds_of
+from simulator.protocols.account import Account
 from simulator.protocols.messages import REASONS, Request, Response
 from simulator.rehearsal import URLS, Air, Rehearsed, Stage, VirtualClock, VirtualLoop, rehearse
 
@@ -328,6 +329,32 @@ def test_a_sign_in_that_broke_off_leaves_no_cookie(tmp_path: Path) -> None:
     assert len(tokens) == 2 * STAFF
     assert {OUTCOMES[outcome] for outcome in tokens["outcome"].tolist()} == {"refused"}
     assert air.cookies == [""] * (2 * STAFF)
+
+
+@pytest.mark.parametrize(("expendable", "typed"), [(False, 1), (True, STAFF)])
+def test_a_wrong_password_of_a_list_locks_nobody_out(tmp_path: Path, expendable: bool, typed: int) -> None:
+    """Of an account that many share, a password that is out of date is typed once, and the others are told of as
+    skipped; an expendable one may be locked."""
+    path = tmp_path / "shared.toml"
+    path.write_text(MORNING.replace('"boot"', '"sign_in_only"') + '[enrollment]\nwhen = "never"\n')
+    shared = Account("shared@city.example", "out of date", expendable=expendable)
+
+    async def play() -> Rehearsed:
+        stage = Stage(load(str(path), known=KNOWN))
+        stage.player.world.plan = replace(stage.player.world.plan, account=lambda facts: shared)
+        for start in stage.order.starts(stage.fleet):
+            stage.agenda.put(start)
+        await stage.play(stage.order.end_s)
+        return await stage.end()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        played = runner.run(play())
+    samples: Any = np.frombuffer(played.samples, SAMPLE)
+    ends = Counter(OUTCOMES[end] for end in samples["outcome"][samples["step"] == STEPS.index("identity.login")])
+    assert ends == Counter(refused=typed, skipped=STAFF - typed)
+    signed_in = samples[samples["step"] == STEPS.index("signed_in")]
+    assert len(signed_in) == STAFF
+    assert signed_in["outcome"].all()
 
 
 class AsksForCodes(Air):
