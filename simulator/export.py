@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from scenarios.schema import Scenario
 from simulator.accounts import Accounts, people_of
 from simulator.composition import What, compose
 from simulator.errors import UserError
@@ -21,7 +22,7 @@ def export_accounts(what: What, kind: str, out: Path) -> int:
     scenario = compose(what).scenario
     secret, export = what.secret(), EXPORTS[kind]
     removes = out.with_name(f"{out.stem}.remove{export.removes_as}")
-    people = _people(what, secret)
+    people = _people(scenario, secret)
     try:
         _write(out, export.write(people, scenario.organisation.domain))
         if export.remove is not None:
@@ -33,8 +34,7 @@ def export_accounts(what: What, kind: str, out: Path) -> int:
     return 0
 
 
-def _people(what: What, secret: bytes) -> list[Person]:
-    scenario = compose(what).scenario
+def _people(scenario: Scenario, secret: bytes) -> list[Person]:
     fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
     accounts, (family_names, given_names) = Accounts(secret), names()
     people = []

@@ -99,7 +99,7 @@ def chosen(answer: NextPage, response: Response) -> str:
     name = next((form.name for form in forms if (form.action, form.fields) == (answer.action, answer.fields)), "")
     method = answer.method if isinstance(answer, LoginForm) else "POST"
     fields = ", ".join(field for field, _ in answer.fields) or "none"
-    filled = [answer.user_field, answer.password_field] if isinstance(answer, LoginForm) else []
+    filled = [answer.user_field, answer.password_field, answer.code_field] if isinstance(answer, LoginForm) else []
     fills = f"; fills {', '.join(filter(None, filled))}" if any(filled) else ""
     kind = "carries the assertion" if isinstance(answer, SamlPost) else "chosen"
     parts = urlsplit(answer.action)

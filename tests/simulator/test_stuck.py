@@ -59,6 +59,13 @@ def test_a_form_is_told_by_its_names() -> None:
     assert "session_code" not in line
 
 
+def test_the_field_for_a_code_is_told() -> None:
+    """Of a page that asks for a one-time code alone, that field is said to be filled."""
+    said, _ = told(page("keycloak_totp"))
+    line = next(line for line in said.splitlines() if "chosen" in line)
+    assert line.endswith("fills totp")
+
+
 def test_hops_are_told_without_values() -> None:
     """Every hop of a redirect chain: URL with names only, status, where it leads, cookies with attributes alone."""
     first = Hop(
