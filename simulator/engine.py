@@ -97,7 +97,7 @@ class Sockets:
         places = [(target.url, target) for target in named.values()]
         places += [(url, named["identity"]) for url in provider_urls]
         tls = {_location(url): TlsSettings(target.ca_file or "", target.verify_tls) for url, target in places}
-        self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls, hosts=hosts)
+        self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls, stand_ins=hosts)
         self.lines = PushLines(guard=self.guard, tls=tls)
 
     @classmethod

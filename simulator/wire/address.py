@@ -117,10 +117,6 @@ class Resolver:
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._asking: dict[str, asyncio.Task[tuple[str, ...]]] = {}
 
-    def fixed(self, host: str) -> bool:
-        """Whether `hosts` says where that host is."""
-        return host in self._fixed
-
     async def addresses(self, host: str, port: int) -> tuple[tuple[str, ...], int]:
         """The addresses and the port to connect to. Raises: Broken name_unknown, Exhausted."""
         if host in self._fixed:

@@ -49,8 +49,9 @@ class HttpPool:
         idle_s: an unused connection is closed after this.
         connect_timeout_s: for one connect, TLS handshake included; a request's own timeout may be shorter.
         tls: "host:port" -> how the certificate of that target is checked; by the system's authorities otherwise.
-        hosts: name -> "address:port" of a stand-in of ours that has a name of its own, https perhaps: no resolver and
-            no proxy knows it, it speaks without TLS all the same, and the guard is asked about it as about any other.
+        hosts: name -> "address:port" to connect to instead of asking a resolver (the guard is asked about it too).
+        stand_ins: the same for a stand-in of ours that has a name of its own: no proxy knows it, and it speaks without
+            TLS whatever its URL says.
         limits: what a server may make us hold.
         secure_cookies_over_http: see CookieJar.
     Raises: OSError when a CA file cannot be read, ValueError for `hosts` that are not addresses.
@@ -64,6 +65,7 @@ class HttpPool:
         connect_timeout_s: float = 10.0,
         tls: Mapping[str, TlsSettings] | None = None,
         hosts: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         secure_cookies_over_http: bool = True,
     ) -> None:
@@ -76,6 +78,7 @@ class HttpPool:
             connect_timeout_s=connect_timeout_s,
             tls=tls or {},
             hosts=hosts or {},
+            stand_ins=stand_ins or {},
             limits=self.limits,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from simulator.protocols.messages import Broken, Trouble
 from simulator.wire.address import Origin, Resolver, exhausted
 from simulator.wire.connection import Connection, Limits
-from simulator.wire.guard import Guard, is_address
+from simulator.wire.guard import Guard, is_address, plain_host
 from simulator.wire.tls import TlsConnection, TlsSettings, context_of
 
 # One look at every connection this often costs less than one timer a request.
@@ -25,7 +25,7 @@ class Opener:
         guard: asked at every connect, after name resolution.
         connect_timeout_s: for one connect, TLS handshake and proxy included.
         tls: "host:port" -> how that target's certificate is checked; the system's authorities for all others.
-        hosts: as HttpPool says.
+        hosts, stand_ins: as HttpPool says.
         limits: what a server may make us hold.
     """
 
@@ -36,13 +36,15 @@ class Opener:
         connect_timeout_s: float,
         tls: Mapping[str, TlsSettings],
         hosts: Mapping[str, str],
+        stand_ins: Mapping[str, str],
         limits: Limits,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.guard = guard
         self.connections: set[Connection] = set()
         self._connect_timeout_s = connect_timeout_s
-        self._resolver = Resolver(hosts)
+        self._resolver = Resolver({**hosts, **stand_ins})
+        self._stand_ins = frozenset(map(plain_host, stand_ins))
         self._limits = limits
         self._tls = dict(tls)
         self._contexts = {settings: context_of(settings) for settings in {TlsSettings(), *tls.values()}}
@@ -69,7 +71,7 @@ class Opener:
         patience_s = min(self._connect_timeout_s, deadline - time.monotonic())
         try:
             async with asyncio.timeout(patience_s):
-                return await self._reach(origin, None if self._resolver.fixed(origin.host) else proxy, resume, gone)
+                return await self._reach(origin, None if origin.host in self._stand_ins else proxy, resume, gone)
         except TimeoutError:
             raise Broken("connect_timeout", f"{origin.netloc}, after {patience_s:.1f} s") from None
 
@@ -102,7 +104,7 @@ class Opener:
                 resume=resume,
             )
 
-        tls = origin.scheme == "https" and not self._resolver.fixed(origin.host)
+        tls = origin.scheme == "https" and origin.host not in self._stand_ins
         connection = await self._connect(over_tls if tls and proxy is None else plain, addresses, port)
         try:
             if tls and proxy is not None:

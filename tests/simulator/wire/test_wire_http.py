@@ -414,12 +414,12 @@ async def test_closing_the_pool_ends_a_connect_under_way():
 
 
 @played
-async def test_a_mapped_name_speaks_without_tls():
+async def test_a_stand_in_speaks_without_tls():
     """A stand-in's https name leads to it in plain and past any proxy; cookies and Host are the name's own."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: SID=1; Secure; Path=/\r\n\r\n"
     async with (
         served(answering(answer, answer)) as peer,
-        pooled(hosts={"sp.invalid": f"127.0.0.1:{peer.port}"}) as pool,
+        pooled(stand_ins={"sp.invalid": f"127.0.0.1:{peer.port}"}) as pool,
     ):
         line = pool.device(proxy="http://127.0.0.1:1")
         for _ in range(2):
