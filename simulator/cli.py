@@ -131,25 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fleetrush", description=_WHAT)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     what = _scenario_options()
-    secret = argparse.ArgumentParser(add_help=False)
-    secret.add_argument(
-        "--accounts-secret",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="what generated passwords follow from (default: a file of your own, made once, outside every run folder)",
-    )
-    people = argparse.ArgumentParser(add_help=False, parents=[secret])
-    people.add_argument(
-        "--accounts",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="CSV of test accounts: user,password,totp,expendable",
-    )
-    people.add_argument(
-        "--reuse-accounts", action="store_true", help="let several people sign in with one account; the report says so"
-    )
+    secret = _secret_options()
+    people = _people_options(secret)
     engines = argparse.ArgumentParser(add_help=False)
     engines.add_argument("--engines", type=_positive, default=1, metavar="N", help="processes that send (default 1)")
     broker = argparse.ArgumentParser(add_help=False)
@@ -171,6 +154,21 @@ def _parser() -> argparse.ArgumentParser:
     scenarios.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
     )
+    _add_fleet(commands, what)
+    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
+    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
+    accounts.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
+    )
+    accounts.set_defaults(accounts=None, reuse_accounts=False)
+    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
+    report = commands.add_parser("report", help="judge and report recorded runs again")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
+    _add_backend(commands, [broker, secret])
+    return parser
+
+
+def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser], what: argparse.ArgumentParser) -> None:
     fleet = commands.add_parser("fleet", parents=[what], help="who the devices are, and how a kept fleet stands")
     fleet.add_argument("--rows", type=_positive, default=10, metavar="N", help="how many to print (default 10)")
     fleet.add_argument("--csv", type=Path, default=None, metavar="FILE", help="write the whole fleet as CSV")
@@ -181,18 +179,12 @@ def _parser() -> argparse.ArgumentParser:
         "--re-enroll", default=None, metavar="ROWS", help="let these enroll anew in the next run, as after a wipe"
     )
     fleet.set_defaults(accounts=None, reuse_accounts=False, accounts_secret=None)
-    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
-    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
-    accounts.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
-    )
-    accounts.set_defaults(accounts=None, reuse_accounts=False)
-    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
-    report = commands.add_parser("report", help="judge and report recorded runs again")
-    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
-    backend = commands.add_parser(
-        "backend", parents=[broker, secret], help="serve the stand-in backend until interrupted"
-    )
+
+
+def _add_backend(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    backend = commands.add_parser("backend", parents=parents, help="serve the stand-in backend until interrupted")
     backend.add_argument(
         "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
     )
@@ -222,7 +214,33 @@ def _parser() -> argparse.ArgumentParser:
         help="sign policies with these keys, by version from 1, rotating to the next; JSON: "
         '{"keys": {"1": {"private_key_pkcs8": BASE64, "verification_signatures": {DOMAIN: BASE64}}}}',
     )
-    return parser
+
+
+def _secret_options() -> argparse.ArgumentParser:
+    secret = argparse.ArgumentParser(add_help=False)
+    secret.add_argument(
+        "--accounts-secret",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="what generated passwords follow from (default: a file of your own, made once, outside every run folder)",
+    )
+    return secret
+
+
+def _people_options(secret: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    people = argparse.ArgumentParser(add_help=False, parents=[secret])
+    people.add_argument(
+        "--accounts",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="CSV of test accounts: user,password,totp,expendable",
+    )
+    people.add_argument(
+        "--reuse-accounts", action="store_true", help="let several people sign in with one account; the report says so"
+    )
+    return people
 
 
 def _scenario_options() -> argparse.ArgumentParser:
