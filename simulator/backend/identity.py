@@ -40,8 +40,8 @@ from simulator.protocols.gaia import (
     signin_header,
     write_accounts,
 )
-from simulator.protocols.identity import LOGIN_SCOPE
 from simulator.protocols.messages import Push, Request, Response
+from simulator.protocols.oauth import LOGIN_SCOPE
 from simulator.protocols.pages import origin_of
 from simulator.protocols.saml import AuthnRequest, BadAssertion, redirect_url
 from simulator.protocols.saml_metadata import read_provider, service_metadata

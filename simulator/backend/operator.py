@@ -21,8 +21,8 @@ from simulator.backend.management_mistakes import MISTAKES
 from simulator.backend.management_policies import TYPES
 from simulator.backend.management_terms import CHANGEABLE
 from simulator.backend.updates import Updates
-from simulator.protocols.identity import MANAGEMENT_SCOPES
 from simulator.protocols.messages import Push, Request, Response
+from simulator.protocols.oauth import MANAGEMENT_SCOPES
 
 T = TypeVar("T")
 Act = Callable[[dict[str, Any], float], Mapping[str, Any]]

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator import timers
 from simulator.journeys import policies, unlock
-from simulator.protocols import identity, management
+from simulator.protocols import management, oauth
 from simulator.protocols.attestation import NONCE_SIZE, SECRET_SIZE, Authority
 from simulator.protocols.management import DeviceState, Machine, Membership, PolicyReason, Register, Registration, Trust
 from simulator.protocols.management_state import (
@@ -108,7 +108,7 @@ async def _enroll(traveller: Traveller) -> None:
         code = await traveller.ask(management.api_authorization(device.identity))
         # only where our stand-in for Google's accounts can know the code: another management server's is not its own
         if code and ROBOT not in traveller.plan.unasked:
-            await traveller.ask(identity.robot_token(traveller.plan.identity_url, code))
+            await traveller.ask(oauth.robot_token(traveller.plan.identity_url, code))
     except BaseException:
         device.identity = device.trust = device.settings = None
         raise

@@ -6,7 +6,7 @@ Where that fails the person's next sign-in does it: each is online here.
 from __future__ import annotations
 
 from simulator.journeys import policies
-from simulator.protocols import identity
+from simulator.protocols import oauth
 from simulator.traveller import Traveller
 
 STEPS = ("identity.access_token", "management.register_user", "management.user_policy")
@@ -18,5 +18,5 @@ async def play(traveller: Traveller) -> None:
     device = traveller.device
     if not device.in_session:
         return
-    access = await traveller.ask(identity.management_token(traveller.plan.identity_url, device.refresh_token))
+    access = await traveller.ask(oauth.management_token(traveller.plan.identity_url, device.refresh_token))
     await policies.register_user_again(traveller, access.token)

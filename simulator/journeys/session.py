@@ -11,8 +11,8 @@ from simulator.device import Device, Expiry
 from simulator.draw import draw
 from simulator.journeys import life, policies
 from simulator.operator import session
-from simulator.protocols import identity
-from simulator.protocols.identity import AccessToken
+from simulator.protocols import oauth
+from simulator.protocols.oauth import AccessToken
 from simulator.traveller import Stopped, Traveller, World
 
 REMEMBERED = ("operator.session", "identity.access_token", "management.register_user", "management.user_policy")
@@ -39,7 +39,7 @@ async def remember(traveller: Traveller) -> None:
         device.refresh_token, device.access_token = await traveller.ask(session(login, address))
     if device.user_identity is None:
         base = traveller.plan.identity_url
-        access = await traveller.ask(identity.management_token(base, device.refresh_token))
+        access = await traveller.ask(oauth.management_token(base, device.refresh_token))
         await policies.register_user(traveller, address, access.token)
         life.end(traveller)
 
@@ -50,7 +50,7 @@ async def refresh(traveller: Traveller) -> None:
     if not device.refresh_token:
         return
     try:
-        keep(traveller, await traveller.ask(identity.access_token(base, device.refresh_token, identity.SYNC_SCOPES)))
+        keep(traveller, await traveller.ask(oauth.access_token(base, device.refresh_token, oauth.SYNC_SCOPES)))
     except Stopped as stopped:
         _failed(traveller, stopped)
         raise
@@ -61,10 +61,10 @@ async def renew(traveller: Traveller) -> None:
     device, base = traveller.device, traveller.plan.identity_url
     if not device.refresh_token:
         return
-    if await traveller.ask(identity.userinfo_if_alive(base, device.access_token)) is not None:
+    if await traveller.ask(oauth.userinfo_if_alive(base, device.access_token)) is not None:
         return
     try:
-        token = await traveller.ask(identity.renew(base, device.refresh_token, identity.SYNC_SCOPES))
+        token = await traveller.ask(oauth.renew(base, device.refresh_token, oauth.SYNC_SCOPES))
     except Stopped as stopped:
         _failed(traveller, stopped)
         raise

@@ -9,7 +9,7 @@ from math import exp
 from statistics import NormalDist
 
 from simulator.journeys import clients, page_load, policies, session
-from simulator.protocols import identity
+from simulator.protocols import identity, oauth
 from simulator.protocols.account import wrong_password
 from simulator.protocols.forms import LoginForm, NextPage, SamlPost
 from simulator.protocols.gaia import service_of
@@ -162,12 +162,12 @@ async def _tokens(traveller: Traveller, signed_in: identity.SignedIn) -> tuple[s
     base, device = traveller.plan.identity_url, traveller.device
     device_id = traveller.uuid("device client") if device.identity is None else device.identity.device_id
     signed_in = await traveller.ask(identity.continue_page(signed_in))
-    tokens = await traveller.ask(identity.token(base, signed_in.code, device_id=device_id))
+    tokens = await traveller.ask(oauth.token(base, signed_in.code, device_id=device_id))
     device.refresh_token = tokens.refresh_token
-    access = await traveller.ask(identity.management_token(base, tokens.refresh_token))
-    sync = await traveller.ask(identity.access_token(base, tokens.refresh_token, identity.SYNC_SCOPES))
+    access = await traveller.ask(oauth.management_token(base, tokens.refresh_token))
+    sync = await traveller.ask(oauth.access_token(base, tokens.refresh_token, oauth.SYNC_SCOPES))
     session.keep(traveller, sync)
-    await traveller.ask(identity.userinfo(base, sync.token))
+    await traveller.ask(oauth.userinfo(base, sync.token))
     await traveller.ask(identity.multilogin(base, tokens.access_token, signed_in.gaia_id))
     await traveller.ask(identity.accounts(base))
     return signed_in.email, access.token

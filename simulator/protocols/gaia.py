@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-from simulator.protocols.messages import Broken, Response
+from simulator.protocols.messages import Broken, Request, Response
 
 # What is registered at an identity provider outlives the ports that a run picks: the stand-in has one name for ever,
 # which no resolver knows (RFC 6761 6.4) and our wire leads to wherever the stand-in listens.
@@ -32,6 +33,7 @@ SIGNIN_HEADER = "google-accounts-signin"
 SAML_HEADER = "google-accounts-saml"
 # Of the stand-in alone: what was wrong with an assertion, as BadAssertion.part.
 BAD_ASSERTION_HEADER = "x-fleetrush-bad-assertion"
+FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 ANTI_HIJACK = ")]}'"
 
 # Chrome's public OAuth client id. The secret is not Chrome's: nothing that needs that one may be asked.
@@ -73,6 +75,11 @@ def read_signin_header(value: str) -> tuple[str, str]:
     if not email or not gaia_id or "sessionindex" not in parts:
         raise Broken("missing_part", f"no {SIGNIN_HEADER} header with email, obfuscatedid and sessionindex")
     return email, gaia_id
+
+
+def form_post(url: str, fields: dict[str, str]) -> Request:
+    """A post of these fields, as Chrome's own calls make it: no page's."""
+    return Request("POST", url, FORM, urlencode(fields).encode())
 
 
 def write_accounts(emails: Iterable[str]) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 
 from simulator import narration
 from simulator.journeys import JOURNEYS
-from simulator.protocols import identity, management
+from simulator.protocols import management, oauth
 from simulator.protocols.messages import Exchange, Refused, Request, Response
 
 FLEETRUSH = [str(Path(sys.executable).with_name("fleetrush"))]
@@ -65,7 +65,7 @@ def test_of_a_form_the_names_are_told() -> None:
         told = "\n".join(narration.decoded(exchange, None))
         assert f"{name} = {narration.HIDDEN}" in told
         assert "geheim" not in told
-    tokens = identity.access_token("https://accounts", "geheim", ("a", "b"))
+    tokens = oauth.access_token("https://accounts", "geheim", ("a", "b"))
     told = "\n".join(narration.decoded(tokens, None))
     assert "scope = a b" in told
     assert "grant_type = refresh_token" in told
@@ -84,7 +84,7 @@ def test_one_line() -> None:
 
 def test_what_was_learnt_is_short_and_clean() -> None:
     """Values are told by name; what is named like a secret is not."""
-    tokens = identity.Tokens("geheim-1", "geheim-2", "geheim-3", 3600)
+    tokens = oauth.Tokens("geheim-1", "geheim-2", "geheim-3", 3600)
     assert "geheim" not in narration.learnt(tokens)
     assert "expires_in_s=3600" in narration.learnt(tokens)
     given = management.Registration("geheim", "a machine", ("C1",), "who@city.example")

@@ -25,7 +25,7 @@ from management_bench import NOW, SETTINGS, Bench, policy_request, private_keys
 
 from simulator.backend.core import SERVICE_OF, Core
 from simulator.backend.store import Store
-from simulator.protocols import identity, updates
+from simulator.protocols import identity, oauth, updates
 from simulator.protocols import management as m
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import Broken, Exchange, Refused, Request, Response
@@ -195,9 +195,9 @@ OTHERS: list[Exchange[Any]] = [
     updates.check(BASE, CLIENT, now=NOW, request_id="r", session_id="s"),
     updates.event(BASE, CLIENT, kind=3, result=1, request_id="r", session_id="s"),
     identity.entry(BASE, "city.example"),
-    identity.token(BASE, "code", device_id="d"),
-    identity.access_token(BASE, "refresh", identity.MANAGEMENT_SCOPES),
-    identity.userinfo(BASE, "token"),
+    oauth.token(BASE, "code", device_id="d"),
+    oauth.access_token(BASE, "refresh", oauth.MANAGEMENT_SCOPES),
+    oauth.userinfo(BASE, "token"),
     identity.multilogin(BASE, "token", "1"),
     identity.accounts(BASE),
 ]

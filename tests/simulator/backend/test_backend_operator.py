@@ -12,8 +12,7 @@ import pytest
 from simulator.backend.core import Answer, Core
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
-from simulator.protocols import identity as accounts_service
-from simulator.protocols import management
+from simulator.protocols import management, oauth
 from simulator.protocols.messages import Refused, Request
 
 URL = "http://127.0.0.1:8080"
@@ -208,7 +207,7 @@ def test_the_terms_of_enrollment_are_the_operators(core: Core) -> None:
 
 def refreshed(core: Core, refresh_token: str) -> tuple[int, Any]:
     """What the token endpoint makes of a refresh token: status and JSON."""
-    asked = accounts_service.access_token(URL, refresh_token, accounts_service.SYNC_SCOPES).request
+    asked = oauth.access_token(URL, refresh_token, oauth.SYNC_SCOPES).request
     answer = core.handle(asked, NOW).response
     return answer.status, json.loads(answer.body)
 

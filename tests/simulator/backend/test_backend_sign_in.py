@@ -32,7 +32,7 @@ from simulator.backend.idp import IdentityProvider
 from simulator.backend.idp_key import signing_key
 from simulator.backend.settings import BackendSettings
 from simulator.backend.store import Store
-from simulator.protocols import assertion
+from simulator.protocols import assertion, oauth
 from simulator.protocols import identity as device
 from simulator.protocols.account import password_of
 from simulator.protocols.forms import LoginForm, SamlPost
@@ -191,10 +191,10 @@ def test_the_whole_flow(town: Town) -> None:
     who = signed_in(browser)
     assert (who.email, who.gaia_id) == (USER, gaia_id_of(USER))
     assert who.continue_url.startswith(f"{BASE}/programmatic_auth_chromeos?hl=ja&scope=")
-    tokens = browser.ask(device.token(BASE, who.code, device_id="d"))
-    management = browser.ask(device.access_token(BASE, tokens.refresh_token, device.MANAGEMENT_SCOPES))
-    sync = browser.ask(device.access_token(BASE, tokens.refresh_token, device.SYNC_SCOPES))
-    assert browser.ask(device.userinfo(BASE, sync.token)) == device.UserInfo(gaia_id_of(USER), USER)
+    tokens = browser.ask(oauth.token(BASE, who.code, device_id="d"))
+    management = browser.ask(oauth.access_token(BASE, tokens.refresh_token, oauth.MANAGEMENT_SCOPES))
+    sync = browser.ask(oauth.access_token(BASE, tokens.refresh_token, oauth.SYNC_SCOPES))
+    assert browser.ask(oauth.userinfo(BASE, sync.token)) == oauth.UserInfo(gaia_id_of(USER), USER)
     assert town.identity.who_is(management.token, town.now) == USER
     cookies = browser.ask(device.multilogin(BASE, tokens.access_token, who.gaia_id))
     assert {cookie.name for cookie in cookies} == {"SID", "LSID", "HSID", "SSID", "APISID", "SAPISID"}
@@ -243,8 +243,8 @@ def test_restart_between_any_two_steps(tmp_path: Path) -> None:
 
     town = Restarting(Store(str(tmp_path / "b.sqlite")))
     browser = Browser(town)
-    tokens = browser.ask(device.token(BASE, signed_in(browser).code, device_id="d"))
-    browser.ask(device.access_token(BASE, tokens.refresh_token, device.SYNC_SCOPES))
+    tokens = browser.ask(oauth.token(BASE, signed_in(browser).code, device_id="d"))
+    browser.ask(oauth.access_token(BASE, tokens.refresh_token, oauth.SYNC_SCOPES))
     assert browser.ask(device.accounts(BASE)) == (USER,)
     town.store.close()
 
@@ -258,12 +258,12 @@ def test_what_was_used_stays_used(tmp_path: Path) -> None:
     post = browser.ask(device.submit(form, USER, PASSWORD))
     assert isinstance(post, SamlPost)
     who = browser.ask(device.assertion(BASE, post))
-    browser.ask(device.token(BASE, who.code, device_id="d"))
+    browser.ask(oauth.token(BASE, who.code, device_id="d"))
     town.store.close()
     browser.town = Town(Store(path))
     assert refusal(browser, device.submit(form, USER, PASSWORD)).status == 400
     assert "replayed" in body_of_refusal(browser, device.assertion(BASE, post))
-    assert refusal(browser, device.token(BASE, who.code, device_id="d")).reason == "invalid_grant"
+    assert refusal(browser, oauth.token(BASE, who.code, device_id="d")).reason == "invalid_grant"
     browser.town.store.close()
 
 
@@ -435,7 +435,7 @@ def test_at_its_word(town: Town) -> None:
     browser = Browser(town)
     who = browser.ask(device.continue_page(browser.ask(device.challenge(BASE, USER))))
     assert (who.email, who.gaia_id) == (USER, gaia_id_of(USER))
-    tokens = browser.ask(device.token(BASE, who.code, device_id="d"))
+    tokens = browser.ask(oauth.token(BASE, who.code, device_id="d"))
     assert town.identity.who_is(tokens.access_token, town.now) == USER
     assert refusal(Browser(town), device.challenge(BASE, "taro@other.example")).status == 400
 
@@ -526,18 +526,18 @@ def test_tokens_expire(town: Town) -> None:
     browser = Browser(town)
     early, late = signed_in(browser), signed_in(Browser(town))
     town.now += 599
-    tokens = browser.ask(device.token(BASE, early.code, device_id="d"))
+    tokens = browser.ask(oauth.token(BASE, early.code, device_id="d"))
     town.now += 1
-    assert refusal(browser, device.token(BASE, late.code, device_id="d")).reason == "invalid_grant"
+    assert refusal(browser, oauth.token(BASE, late.code, device_id="d")).reason == "invalid_grant"
     town.now = NOW + 599 + 3599
     assert town.identity.who_is(tokens.access_token, town.now) == USER
     town.now += 1
     assert town.identity.who_is(tokens.access_token, town.now) is None
     assert refusal(browser, device.multilogin(BASE, tokens.access_token, early.gaia_id)).reason == "invalid_grant"
     town.now = NOW + 599 + 180 * 86400 - 1
-    browser.ask(device.access_token(BASE, tokens.refresh_token, device.SYNC_SCOPES))
+    browser.ask(oauth.access_token(BASE, tokens.refresh_token, oauth.SYNC_SCOPES))
     town.now += 1
-    refused = refusal(browser, device.access_token(BASE, tokens.refresh_token, device.SYNC_SCOPES))
+    refused = refusal(browser, oauth.access_token(BASE, tokens.refresh_token, oauth.SYNC_SCOPES))
     assert refused.reason == "invalid_grant"
 
 
@@ -545,17 +545,17 @@ def test_tokens_are_good_for_their_scope_and_kind(town: Town) -> None:
     """A token of one kind is nothing as another; userinfo wants its scope, multilogin wants its own."""
     browser = Browser(town)
     who = signed_in(browser)
-    tokens = browser.ask(device.token(BASE, who.code, device_id="d"))
-    narrow = browser.ask(device.access_token(BASE, tokens.refresh_token, device.MANAGEMENT_SCOPES))
-    assert refusal(browser, device.userinfo(BASE, narrow.token)).status == 403
-    assert refusal(browser, device.userinfo(BASE, tokens.refresh_token)).status == 401
+    tokens = browser.ask(oauth.token(BASE, who.code, device_id="d"))
+    narrow = browser.ask(oauth.access_token(BASE, tokens.refresh_token, oauth.MANAGEMENT_SCOPES))
+    assert refusal(browser, oauth.userinfo(BASE, narrow.token)).status == 403
+    assert refusal(browser, oauth.userinfo(BASE, tokens.refresh_token)).status == 401
     assert refusal(browser, device.multilogin(BASE, narrow.token, who.gaia_id)).reason == "invalid_grant"
     assert refusal(browser, device.multilogin(BASE, tokens.access_token, "1")).reason == "invalid_grant"
-    wrong_kind = device.access_token(BASE, tokens.access_token, device.SYNC_SCOPES)
+    wrong_kind = oauth.access_token(BASE, tokens.access_token, oauth.SYNC_SCOPES)
     assert refusal(browser, wrong_kind).reason == "invalid_grant"
     assert town.identity.who_is(tokens.refresh_token, NOW) is None
     assert town.identity.who_is(narrow.token[:-1] + ("A" if narrow.token[-1] != "A" else "B"), NOW) is None
-    bad_scope = refusal(browser, device.access_token(BASE, tokens.refresh_token, ["everything"]))
+    bad_scope = refusal(browser, oauth.access_token(BASE, tokens.refresh_token, ["everything"]))
     assert (bad_scope.reason, bad_scope.detail) == ("http_status", "HTTP 400 invalid_scope")
 
 
@@ -582,7 +582,7 @@ def test_minted_token_and_tokeninfo(town: Town) -> None:
 )
 def test_token_errors(town: Town, fields: dict[str, str], status: int, error: str) -> None:
     """The token endpoint's errors are RFC 6749's."""
-    good = parse_qs(device.token(BASE, "c", device_id="d").request.body.decode())
+    good = parse_qs(oauth.token(BASE, "c", device_id="d").request.body.decode())
     body = urlencode({name: values[0] for name, values in good.items()} | fields).encode()
     answer = town.handle(Request("POST", f"{BASE}/oauth2/v4/token", body=body))
     assert (answer.status, json.loads(answer.body)) == (status, {"error": error})
@@ -635,7 +635,7 @@ def test_counts(town: Town) -> None:
     """What the operator is shown after one wrong and one right login."""
     log_in(town, password="wrong")
     browser = Browser(town)
-    browser.ask(device.token(BASE, signed_in(browser).code, device_id="d"))
+    browser.ask(oauth.token(BASE, signed_in(browser).code, device_id="d"))
     assert town.idp.counts() == {"users": 1, "pages": 3, "wrong": 1, "assertions": 1}
     assert town.identity.counts() == {"begun": 2, "signed_in": 1, "codes": 1}
 
@@ -669,7 +669,7 @@ PATHS = [
 KNOWN = Town(Store(":memory:"))
 _BROWSER = Browser(KNOWN)
 _WHO = signed_in(_BROWSER)
-_TOKENS = _BROWSER.ask(device.token(BASE, _WHO.code, device_id="d"))
+_TOKENS = _BROWSER.ask(oauth.token(BASE, _WHO.code, device_id="d"))
 WORDS = st.text() | st.sampled_from(
     [
         USER,
@@ -678,7 +678,7 @@ WORDS = st.text() | st.sampled_from(
         CLIENT_ID,
         "authorization_code",
         "refresh_token",
-        device.LOGIN_SCOPE,
+        oauth.LOGIN_SCOPE,
         _WHO.code,
         _TOKENS.refresh_token,
         _TOKENS.access_token,
@@ -733,7 +733,7 @@ def test_tokens_live_as_the_settings_say() -> None:
         settings = replace(SETTINGS, token_life_s=600, compression=10.0, lock_after=3)
         identity = Identity(store, settings, chance(), [])
         refresh_token, _ = identity.mint_session(USER, NOW)
-        exchange = device.access_token(BASE, refresh_token, device.SYNC_SCOPES)
+        exchange = oauth.access_token(BASE, refresh_token, oauth.SYNC_SCOPES)
         token = exchange.read(identity.handle(exchange.request, NOW))
         assert token.expires_in_s == 600
         assert identity.who_is(token.token, NOW + 59) == USER

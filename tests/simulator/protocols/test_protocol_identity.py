@@ -14,29 +14,31 @@ from hypothesis import strategies as st
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.gaia import gaia_id_of, read_accounts, read_signin_header, signin_header, write_accounts
 from simulator.protocols.identity import (
-    MANAGEMENT_SCOPES,
-    SYNC_SCOPES,
-    AccessToken,
     SignedIn,
-    Tokens,
-    UserInfo,
     WebCookie,
-    access_token,
     accounts,
     assertion,
     continue_page,
     entry,
     login_page,
-    management_token,
     multilogin,
+    submit,
+)
+from simulator.protocols.messages import Broken, Exchange, Refused, Response, Skipped, Trouble, Unknown
+from simulator.protocols.oauth import (
+    MANAGEMENT_SCOPES,
+    SYNC_SCOPES,
+    AccessToken,
+    Tokens,
+    UserInfo,
+    access_token,
+    management_token,
     renew,
     robot_token,
-    submit,
     token,
     userinfo,
     userinfo_if_alive,
 )
-from simulator.protocols.messages import Broken, Exchange, Refused, Response, Skipped, Trouble, Unknown
 
 BASE = "http://127.0.0.1:9001"
 POST = SamlPost(f"{BASE}/acs", (("SAMLResponse", "PFI+"), ("RelayState", "r")), "utf-8", "http://127.0.0.1:9002")
