@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 SMALL = HERE / "data" / "scenarios" / "small.toml"
 FLEETRUSH = [str(Path(sys.executable).with_name("fleetrush"))]
 LIMIT_S = 150
-# A fifth of the logins and of the assertions meet a fault: there are troubles to keep examples of, and of 88 sign-ins 56
-# are expected to end well, give or take 5, so that tens of each secret are exchanged.
+# A fifth of the logins and of the assertions meet a fault: there are troubles to keep examples of, and of 88 sign-ins
+# 56 are expected to end well, give or take 5, so that tens of each secret are exchanged.
 FAULTS = """
 [[operator]]
 at = "08:02"
