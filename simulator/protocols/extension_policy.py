@@ -80,9 +80,16 @@ def _checked(
     except DecodeError:
         raise policy.invalid("bad_value", data, "policy_value") from None
     url = text(told.download_url)
-    if url and urlsplit(url).scheme not in ("http", "https"):
+    if url and not _is_web(url):
         raise policy.invalid("bad_value", data, f"download_url {url[:100]!r}")
     return ExtensionPolicy(text(data.policy_type), extension_id, url, told.secure_hash, data.timestamp)
+
+
+def _is_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 class _Digest:

@@ -103,6 +103,7 @@ def test_an_extension_without_a_file_has_no_policy(signer: PolicySigner) -> None
         ("bad_timestamp", {"timestamp": None}),
         ("bad_value", {"policy_value": b"\x07"}),
         ("bad_value", {"policy_value": block(1, b"file:///etc/passwd") + block(2, bytes(32))}),
+        ("bad_value", {"policy_value": block(1, b"http://[") + block(2, bytes(32))}),
         ("body_too_large", {"policy_value": PAYLOAD + block(99, bytes(16 * 1024))}),
         # the first failure decides
         ("wrong_token", {"request_token": "token-2", "timestamp": 1, "policy_value": b"\x07"}),
