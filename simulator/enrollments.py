@@ -191,7 +191,8 @@ class Recorder:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # ASCII alone: a server's words may hold what str.splitlines takes for the end of a line
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _whole(value: Any) -> int:
