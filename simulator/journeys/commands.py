@@ -16,6 +16,8 @@ from simulator.traveller import Traveller
 
 # DeviceCommandScreenshotJob::FAILURE_SCREENSHOT_ACQUISITION: no screen is attached, which is the truth here.
 _NO_SCREEN = 2
+# A browser reads the payload's numbers as int32 (base/values.h).
+_LONGEST_NOTICE_S = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,13 @@ def _reboot(traveller: Traveller, command: Command, payload: Any) -> tuple[bool,
     device, now = traveller.device, traveller.world.clock.now()
     if device.booted > now - command.age_ms / 1000:
         return True, ""
-    notice_s = payload.get("user_session_delay_s", 0) if isinstance(payload, dict) and device.in_session else 0
-    traveller.later("boot", timers.RESTART_S + (notice_s if isinstance(notice_s, int) else 0))
+    traveller.later("boot", timers.RESTART_S + (_notice_s(payload) if device.in_session else 0))
     return None
+
+
+def _notice_s(payload: Any) -> int:
+    said = payload.get("user_session_delay_s") if isinstance(payload, dict) else None
+    return said if isinstance(said, int) and 0 < said <= _LONGEST_NOTICE_S else 0
 
 
 def _screenshot(traveller: Traveller, command: Command, payload: Any) -> tuple[bool, str]:

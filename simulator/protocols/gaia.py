@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from simulator.protocols.messages import Broken, Request, Response
+from simulator.protocols.messages import Broken, Request, Response, is_unicode
 
 # What is registered at an identity provider outlives the ports that a run picks: the stand-in has one name for ever,
 # which no resolver knows (RFC 6761 6.4) and our wire leads to wherever the stand-in listens.
@@ -123,8 +123,10 @@ def json_object(response: Response, *, after: str = "") -> dict[str, Any]:
 
 
 def member(said: dict[str, Any], name: str, kind: type[_T]) -> _T:
-    """A member of an object, of that type and not the empty string. Raises: Broken: missing_part."""
+    """A member of an object, of that type and not the empty string. Raises: Broken: missing_part; bad_value."""
     value = said.get(name)
     if not isinstance(value, kind) or value == "":
         raise Broken("missing_part", f"no {name} in the answer")
+    if isinstance(value, str) and not is_unicode(value):
+        raise Broken("bad_value", f"a {name} that is not Unicode")
     return value

@@ -230,6 +230,15 @@ class PushLine(Protocol):
         """Send DISCONNECT and let go. Idempotent; the `lost` callback is not called for it."""
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be sent: JSON's escapes can spell one half of a surrogate pair, which UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def settle(response: Response, *, ok: tuple[int, ...] = (200,), detail: str = "") -> Response:
     """Sort a response by its status alone, as the record defines outcomes.
 

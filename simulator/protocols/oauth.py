@@ -25,6 +25,8 @@ _SCOPES = "https://www.googleapis.com/auth/"
 MANAGEMENT_SCOPES = (f"{_SCOPES}chromeosdevicemanagement",)
 SYNC_SCOPES = (f"{_SCOPES}chromesync", f"{_SCOPES}userinfo.email", f"{_SCOPES}userinfo.profile")
 
+_LONGEST_S = 2**31 - 1
+
 # Errors of the token endpoint, and of the way there, that pass.
 _PASSING_ERRORS = frozenset({"rate_limit_exceeded", "internal_failure"})
 _NO_CONNECTION = frozenset(
@@ -72,7 +74,7 @@ def token(base_url: str, code: str, *, device_id: str) -> Exchange[Tokens]:
             member(said, "access_token", str),
             member(said, "refresh_token", str),
             member(said, "id_token", str),
-            member(said, "expires_in", int),
+            _life_s(said),
         )
 
     return Exchange("identity.token", form_post(f"{base_url}{TOKEN_PATH}", fields), read)
@@ -163,7 +165,15 @@ def _refresh(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Reques
 
 def _read_access_token(response: Response) -> AccessToken:
     said = _token_answer(response)
-    return AccessToken(member(said, "access_token", str), member(said, "expires_in", int))
+    return AccessToken(member(said, "access_token", str), _life_s(said))
+
+
+def _life_s(said: dict[str, Any]) -> int:
+    """How long a token is good. One that is dead at once would have its device ask for another without end."""
+    life_s = member(said, "expires_in", int)
+    if not 0 < life_s <= _LONGEST_S:
+        raise Broken("bad_value", "an expires_in that is no token's")
+    return life_s
 
 
 def _userinfo(base_url: str, access_token: str) -> Request:

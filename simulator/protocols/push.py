@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from simulator.protocols.messages import Broken, Push
+from simulator.protocols.messages import Broken, Push, is_unicode
 
 # Chromium components/invalidation: the types of a direct message that a ChromeOS device with one user acts on.
 DEVICE_POLICY = "DEVICE_POLICY_FETCH"
@@ -69,6 +69,8 @@ def read(push: Push) -> News:
             raise Broken("missing_part", f"push payload has no {key!r}")
         if not isinstance(fields[key], str):
             raise Broken("bad_value", f"{key!r} of a push is not a string")
+        if not is_unicode(fields[key]):
+            raise Broken("bad_value", f"{key!r} of a push is not Unicode")
         texts.append(fields[key])
     kind, payload, issued = texts
     # An int64 in the client: 18 digits always fit.

@@ -146,6 +146,13 @@ def test_a_reboot_gives_notice_to_a_user() -> None:
     assert len([one for one in life.of("register") if one.at > 1]) == 1
 
 
+@pytest.mark.parametrize("said", ["-120", "1" + "0" * 400, '"120"', "null"])
+def test_a_notice_that_is_none_is_not_given(said: str) -> None:
+    """The machine boots at once; a number that nobody can wait for is no end of the run either."""
+    life = live(AT + 60, acts=[_queue("DEVICE_REBOOT", f'{{"user_session_delay_s": {said}}}')])
+    assert _asked(life)[2] == (AT + 10, STARTUP, None, [])
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_powerwash_is_acknowledged_first(answered: bool) -> None:
     """Success goes up, then the machine is wiped, also where the acknowledgement got no answer: it comes back as a

@@ -172,6 +172,9 @@ def test_access_token() -> None:
         (200, b"[]", "failed", "missing_part"),
         (200, b'{"access_token":"","expires_in":1}', "failed", "missing_part"),
         (200, b'{"access_token":"a","expires_in":"1"}', "failed", "missing_part"),
+        (200, b'{"access_token":"\\ud800","expires_in":1}', "failed", "bad_value"),
+        (200, b'{"access_token":"a","expires_in":0}', "failed", "bad_value"),
+        (200, b'{"access_token":"a","expires_in":1' + b"0" * 400 + b"}", "failed", "bad_value"),
     ],
 )
 def test_token_errors(status: int, body: bytes, outcome: str, reason: str) -> None:

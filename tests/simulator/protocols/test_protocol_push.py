@@ -40,6 +40,7 @@ def test_a_token_that_could_address_another_topic_is_refused(token: str) -> None
         (b"[" * 100_000, "undecodable"),
         (b"[]", "bad_value"),
         (json.dumps({**GOOD, "type": 1}).encode(), "bad_value"),
+        (json.dumps({**GOOD, "payload": "\ud800"}).encode(), "bad_value"),
         (json.dumps({**GOOD, "issue_timestamp_ms": 1}).encode(), "bad_value"),
         (json.dumps({**GOOD, "issue_timestamp_ms": "-1"}).encode(), "bad_value"),
         (json.dumps({**GOOD, "issue_timestamp_ms": "9" * 19}).encode(), "bad_value"),
