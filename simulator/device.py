@@ -207,6 +207,7 @@ class Device:
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
         disabled: whether its policy says that nobody may use it.
         forgotten: whether the server said that it does not know the device any more (410).
+        state_key_told: whether a fetch of this boot that was answered told the server by what it knows the machine.
         line, online: the push line, and whether the management service was told of it; line_failures in a row.
         pushed: the newest push of each kind that was not acted on yet.
         booted: the run second of the last boot.
@@ -248,6 +249,7 @@ class Device:
     affiliated: bool = False
     disabled: bool = False
     forgotten: bool = False
+    state_key_told: bool = False
     line: PushLine | None = None
     online: bool = False
     line_failures: int = 0

@@ -41,7 +41,7 @@ async def play(traveller: Traveller) -> None:
     traveller.later("check_update", first_s, since=traveller.began)
     await traveller.wait(timers.SERVICE_START_S)
     with suppress(Stopped):  # the refresh scheduler's business
-        await policies.refresh_device(traveller, PolicyReason.BROWSER_START, state_keys=(traveller.facts.state_key,))
+        await policies.refresh_device(traveller, PolicyReason.BROWSER_START)
     if device.registered:
         policies.plan_accounts(traveller)
         with suppress(Stopped):  # a failed fetch is not tried again (remote_commands_service.cc)

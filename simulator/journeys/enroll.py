@@ -102,9 +102,8 @@ async def _enroll(traveller: Traveller) -> None:
         device.trust = Trust(
             given.dm_token, device.identity.device_id, verification_key=traveller.plan.verification_key
         )
-        await policies.fetch_device(
-            traveller, PolicyReason.DEVICE_ENROLLMENT, state_keys=(facts.state_key,), critical=True
-        )
+        device.state_key_told = False
+        await policies.fetch_device(traveller, PolicyReason.DEVICE_ENROLLMENT, critical=True)
         code = await traveller.ask(management.api_authorization(device.identity))
         # only where our stand-in for Google's accounts can know the code: another management server's is not its own
         if code and ROBOT not in traveller.plan.unasked:

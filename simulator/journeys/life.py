@@ -29,6 +29,7 @@ def boot(traveller: Traveller) -> None:
     device.booted = traveller.began
     device.pushed.clear()
     device.command_ids, device.last_command_id = (), None
+    device.state_key_told = False
     device.scheduler = Scheduler(managed=device.scheduler.managed)
     for account in (device.accounts or {}).values():
         account.scheduler, account.due = Scheduler(managed=account.scheduler.managed), traveller.began

@@ -41,9 +41,7 @@ def identity_of(plan: Plan, facts: DeviceFacts, device_id: str) -> Identity:
     )
 
 
-async def fetch_device(
-    traveller: Traveller, reason: int, *, state_keys: tuple[bytes, ...] = (), critical: bool = False
-) -> None:
+async def fetch_device(traveller: Traveller, reason: int, *, critical: bool = False) -> None:
     """Fetch the device's policy; what is good is in force from here on. Raises: Stopped, reported if it has to be."""
     device = traveller.device
     assert device.identity is not None
@@ -52,16 +50,19 @@ async def fetch_device(
         device.identity,
         reason=reason,
         trust=device.trust,
-        state_keys=state_keys,
+        state_keys=() if device.state_key_told else (traveller.facts.state_key,),
         invalidation=device.scheduler.invalidation,
         critical=critical,
         stored_ms=extensions.stored_ms(device, SIGNIN_EXTENSION),
     )
     try:
         policy = await _fetch(traveller, device.identity, device.scheduler, exchange)
-    except Stopped:
+    except Stopped as stopped:
         device.forgotten = device.forgotten or device.scheduler.status == timers.GONE
+        # an answer that brings no good policy is an answer all the same (cloud_policy_client.cc)
+        device.state_key_told = device.state_key_told or isinstance(stopped.trouble, Invalid)
         raise
+    device.state_key_told = True
     device.trust, device.settings, device.affiliation_ids = policy.trust, policy.settings, policy.affiliation_ids
     device.disabled, device.forgotten = policy.disabled, False
     device.scheduler.managed = policy.managed
@@ -71,10 +72,10 @@ async def fetch_device(
     extensions.take(traveller, SIGNIN_EXTENSION, policy.extensions)
 
 
-async def refresh_device(traveller: Traveller, reason: int, *, state_keys: tuple[bytes, ...] = ()) -> None:
+async def refresh_device(traveller: Traveller, reason: int) -> None:
     """Fetch the device's policy, and plan the next time. Raises: Stopped."""
     try:
-        await fetch_device(traveller, reason, state_keys=state_keys)
+        await fetch_device(traveller, reason)
     finally:
         plan_sync(traveller, DEVICE)
     _name_accounts(traveller)

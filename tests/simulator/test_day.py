@@ -214,6 +214,24 @@ def test_when_the_network_is_back() -> None:
     assert back <= policies[1].at == token.at < BROWSER_S + 5 * MINUTE
 
 
+def test_the_state_key_goes_until_a_fetch_is_answered() -> None:
+    """A boot into an outage of eight minutes: each try says by what the server knows the machine, the first that is
+    answered too, and none after it (state_keys_to_upload_ of cloud_policy_client.cc, cleared by a success)."""
+    life = live(
+        5 * HOUR,
+        push=False,
+        meddle=lambda one: (
+            Response(503) if one.kind.startswith("device ") and BOOT_S <= one.at < BOOT_S + 8 * MINUTE else None
+        ),
+    )
+    told = [
+        (one.kind.partition(" ")[2], len(one.message.device_state_key_update_request.server_backed_state_keys))
+        for one in life.of("device ")
+    ]
+    again = "RETRY_AFTER_STATUS_TEMPORARY_UNAVAILABLE"
+    assert told == [("DEVICE_ENROLLMENT", 1), ("BROWSER_START", 1), (again, 1), (again, 1), ("SCHEDULED", 0)]
+
+
 def test_a_registration_that_found_no_connection_says_that_it_may_be_the_second() -> None:
     """The first try may have reached the server: every repetition sets `reregister`, which the first one has not."""
     life = live(
