@@ -27,6 +27,7 @@ from simulator.protocols.management_policy import (
     DevicePolicy,
     Invalidation,
     UserPolicy,
+    ended_as,
     fetch_account_policy,
     fetch_device_policy,
     fetch_user_policy,
@@ -42,7 +43,7 @@ from simulator.protocols.management_registration import (
     register_user,
     unregister,
 )
-from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status, ended_as
+from simulator.protocols.management_requests import CLIENT_STATUS, Identity, client_status
 from simulator.protocols.management_state import (
     DeviceState,
     Machine,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import policy, policy_values
 from simulator.protocols.extension_policy import ExtensionPolicy, extension_policies
-from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, done, text
+from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, client_status, done, text
 from simulator.protocols.messages import Exchange, Response, Trouble
 from simulator.protocols.policy import Invalid, Trust
 from simulator.protocols.policy_values import DeviceSettings, UserSettings
@@ -190,6 +190,18 @@ def fetch_account_policy(
         return AccountPolicy(after, settings, data.state == pb.PolicyData.ACTIVE)
 
     return ask("management.account_policy", who, "policy", message, read, oauth_token="")
+
+
+def ended_as(trouble: Trouble | None) -> str:
+    """The client's name for how an exchange ended, None for well; a policy that it turns down has still been fetched.
+
+    Sources: Chromium device_management_service.cc and cloud_policy_client.cc.
+    """
+    if trouble is None or isinstance(trouble, Invalid):
+        return "SUCCESS"
+    if not trouble.status:
+        return "REQUEST_FAILED"
+    return "RESPONSE_DECODING_ERROR" if trouble.status == 200 else client_status(trouble.status)
 
 
 def retry_reason(ended_as: str) -> int:

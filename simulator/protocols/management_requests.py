@@ -94,18 +94,6 @@ def client_status(http_status: int) -> str:
     )
 
 
-def ended_as(trouble: Trouble | None) -> str:
-    """The client's name for how an exchange ended, None for well; a policy that it turns down has still been fetched.
-
-    Sources: Chromium device_management_service.cc and cloud_policy_client.cc.
-    """
-    if trouble is None:
-        return "SUCCESS"
-    if not trouble.status:
-        return "REQUEST_FAILED"
-    return "RESPONSE_DECODING_ERROR" if trouble.status == 200 else client_status(trouble.status)
-
-
 @lru_cache(maxsize=512)
 def _start(agent: str, critical: bool) -> str:
     said = "&critical=true" if critical else ""

@@ -173,6 +173,27 @@ def test_what_a_refusal_means_for_the_next_fetch(code: int, wait_s: float | None
     )
 
 
+def test_a_policy_that_is_turned_down_was_fetched() -> None:
+    """A signature of nobody's: the answer came, so the next fetch is three hours later as ever, and not a retry."""
+
+    def bend(_stage: Stage, asked: Asked, answer: Response) -> Response:
+        if asked.kind != "device SCHEDULED" or asked.at > 4 * HOUR:
+            return answer
+        message = pb.DeviceManagementResponse.FromString(answer.body)
+        message.policy_response.responses[-1].policy_data_signature = bytes(256)
+        return replace(answer, body=message.SerializeToString())
+
+    life = live(8 * HOUR, push=False, bend=bend)
+    wait_s = 3 * HOUR + 300 * drawn("jitter of sync_policy")
+    assert _fetches(life, "device") == [
+        (pytest.approx(BROWSER_S + wait_s), "SCHEDULED"),
+        (pytest.approx(BROWSER_S + 2 * wait_s), "SCHEDULED"),
+    ]
+    assert life.rehearsed is not None
+    reasons = {(one["step"], one["reason"]) for one in life.rehearsed.examples}
+    assert ("management.device_policy", "bad_signature") in reasons
+
+
 # ----------------------------------------------------------------------------------------------------------------- 410
 
 

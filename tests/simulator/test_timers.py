@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import timers
-from simulator.protocols.management import client_status, ended_as
+from simulator.protocols.management import Invalid, client_status, ended_as
 from simulator.protocols.messages import Broken, Refused
 
 U = st.floats(0, 1, exclude_max=True)
@@ -47,7 +47,9 @@ def test_what_each_code_means(codes: tuple[int, ...], expected_s: float | None) 
 
 
 def test_what_has_no_code() -> None:
-    """No answer climbs the ladder, 200 that cannot be read waits a day; push makes the usual wait longer, no other."""
+    """No answer climbs the ladder, 200 that cannot be read waits a day; a policy that is turned down was fetched, so
+    the next is as usual; push makes the usual wait longer, no other."""
+    assert timers.policy_wait_s(ended_as(Invalid("bad_signature"))) == 3 * HOUR
     assert timers.policy_wait_s(ended_as(Broken("connect_refused")), failures=1, push_works=True) == 300
     assert timers.policy_wait_s(ended_as(Broken("undecodable", status=200)), push_works=True) == DAY
     assert timers.policy_wait_s(ended_as(Refused("http_status", status=429)), push_works=True) == DAY
