@@ -47,7 +47,7 @@ async def remember(traveller: Traveller) -> None:
 async def refresh(traveller: Traveller) -> None:
     """Fetch a new access token before the one in use dies; the next one in its turn. Raises: Stopped."""
     device, base = traveller.device, traveller.plan.identity_url
-    if not device.refresh_token:
+    if not device.refresh_token or not _in_use(device):
         return
     try:
         keep(traveller, await traveller.ask(oauth.access_token(base, device.refresh_token, oauth.SYNC_SCOPES)))
@@ -83,11 +83,16 @@ def keep(traveller: Traveller, token: AccessToken) -> None:
 
 def on_expiry(world: World, device: Device, expiry: Expiry) -> Start | None:
     """Tokens were killed: a device with a session notices at its next call, which is some time after."""
-    # whoever came with sign_in_only is in no session that management knows of
-    if not device.access_token or not (device.in_session or device.identity is None):
+    if not device.access_token or not _in_use(device):
         return None
     u = draw(world.plan.seed, device.row, "next call", expiry.action)
     return Start(expiry.due + _ACT_S + u * expiry.within_s, device.row, "renew_token", "push", expiry.action)
+
+
+def _in_use(device: Device) -> bool:
+    """Whether anybody is there for whom tokens are good: in a session, or after sign_in_only, which management knows
+    nothing of."""
+    return device.in_session or device.identity is None
 
 
 def _failed(traveller: Traveller, stopped: Stopped) -> None:
