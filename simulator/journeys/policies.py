@@ -15,7 +15,7 @@ from simulator.fleet import DeviceFacts
 from simulator.journeys import extensions, life
 from simulator.journeys.clients import DEVICE, USER, next_fetch, note, plan_sync
 from simulator.protocols import management
-from simulator.protocols.management import Identity, Invalid, PolicyReason, Trust
+from simulator.protocols.management import Identity, Invalid, PolicyReason, Registration, Trust
 from simulator.protocols.messages import Exchange
 from simulator.protocols.naming import agent_of, platform_of
 from simulator.protocols.policy_values import EXTENSION, SIGNIN_EXTENSION
@@ -144,20 +144,24 @@ async def register_user(traveller: Traveller, user: str, access_token: str) -> N
     device, plan = traveller.device, traveller.plan
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
-        ephemeral = device.settings is not None and device.settings.ephemeral_users
-        given = await traveller.ask(management.register_user(who, oauth_token=access_token, ephemeral=ephemeral))
+        given = await _register_user(traveller, who, access_token)
         device.user_identity = replace(who, dm_token=given.dm_token)
         device.user_trust = Trust(given.dm_token, who.device_id, username=user, verification_key=plan.verification_key)
         device.affiliated = bool(set(given.affiliation_ids) & set(device.affiliation_ids))
     cached = device.user_trust is not None and device.user_trust.timestamp_ms > 0
     life.begin(traveller)
     try:
-        await refresh_user(traveller, PolicyReason.SIGNIN, timeout_s=timers.SIGNIN_WAIT_S if cached else 30.0)
-    except Stopped:
-        if device.user_scheduler.status == timers.GONE:
+        try:
+            await refresh_user(traveller, PolicyReason.SIGNIN, timeout_s=timers.SIGNIN_WAIT_S if cached else 30.0)
+        except Stopped:
+            if device.user_scheduler.status != timers.GONE:
+                raise
             await register_user_again(traveller, access_token)
-        elif not cached:
+    except Stopped:
+        if not cached:
             life.end(traveller)
+            # a registration is kept within the cached policy alone: the next sign-in makes another (facts 3 c 2, 5)
+            device.user_identity = device.user_trust = None
             raise
 
 
@@ -168,8 +172,14 @@ async def register_user_again(traveller: Traveller, access_token: str) -> None:
     """
     who = traveller.device.user_identity
     assert who is not None
-    await traveller.ask(management.register_user(who, oauth_token=access_token))
+    await _register_user(traveller, who, access_token)
     await refresh_user(traveller, PolicyReason.REGISTRATION_CHANGED)
+
+
+async def _register_user(traveller: Traveller, who: Identity, access_token: str) -> Registration:
+    settings = traveller.device.settings
+    ephemeral = settings is not None and settings.ephemeral_users
+    return await traveller.ask(management.register_user(who, oauth_token=access_token, ephemeral=ephemeral))
 
 
 async def _fetch(

@@ -1,6 +1,6 @@
 """The server has forgotten the signed-in user (410): the same registration is made once more (policy facts 3 c).
 
-Where that fails the person's next sign-in does it: each is online here.
+Where that fails it is the next sign-in's business.
 """
 
 from __future__ import annotations

@@ -294,6 +294,54 @@ def test_a_cached_policy_starts_the_session() -> None:
     assert [at for at, _ in _fetches(life, "user", since=0.0)] == [SESSION_S, AT + 5 + TYPING_S]
 
 
+def test_a_user_whose_first_policy_does_not_come_was_never_here() -> None:
+    """No policy at the first lid: no session, and the registration goes with it. The next sign-in registers anew, as
+    another client; nobody's tokens are refreshed in between."""
+    life = live(
+        AT + 2 * HOUR,
+        starts=[(0.0, "enroll"), (BOOT_S, "boot"), (AT + HOUR, "boot")],
+        meddle=lambda one: Response(503) if one.kind.startswith("user ") and one.at < AT else None,
+    )
+    first, second = [one for one in life.of("register") if one.at > 1]
+    assert first.query["deviceid"] != second.query["deviceid"]
+    assert not second.message.register_request.reregister
+    assert [at for at, url in life.other if "oauth2" in url and SESSION_S + 1 < at < AT + HOUR] == []
+    outcomes = life.samples[life.samples["step"] == STEPS.index("ready")]["outcome"].tolist()
+    assert outcomes == [OUTCOMES.index("refused"), OUTCOMES.index("ok")]
+
+
+@pytest.mark.parametrize("lid", [BOOT_S, AT])
+def test_a_sign_in_after_which_the_server_will_not_know_the_user(lid: float) -> None:
+    """410 for the user's policy and a refused second registration: with a policy that is cached the session starts
+    with that; without any there is none, and nothing of the user's is sent for the rest of the day."""
+    life = live(
+        AT + 5 * HOUR,
+        starts=[(0.0, "enroll"), (BOOT_S, "boot"), (AT, "boot")] if lid == AT else [(0.0, "enroll"), (BOOT_S, "boot")],
+        meddle=lambda one: (
+            Response(410 if one.kind.startswith("user ") else 503)
+            if one.at >= lid and (one.kind.startswith("user ") or one.message.register_request.reregister)
+            else None
+        ),
+    )
+    outcomes = life.samples[life.samples["step"] == STEPS.index("ready")]["outcome"].tolist()
+    ok, refused = OUTCOMES.index("ok"), OUTCOMES.index("refused")
+    assert outcomes == ([ok, ok] if lid == AT else [refused])
+    assert life.device is not None
+    assert life.device.in_session == (lid == AT)
+
+
+def test_an_ephemeral_user_stays_one() -> None:
+    """Registered again after 410 for as long as the first time: LIFETIME_EPHEMERAL_USER is 2."""
+    life = live(
+        SESSION_S + 5 * HOUR,
+        push=False,
+        acts=[(10.0, "publish_policy", {"policy": "device", "value": {"ephemeral_users_enabled": True}})],
+        meddle=lambda one: Response(410) if one.kind == "user SCHEDULED" else None,
+    )
+    lifetimes = [one.message.register_request.lifetime for one in life.of("register") if one.at > 1]
+    assert lifetimes == [2, 2]
+
+
 def test_a_locked_device() -> None:
     """Locked while somebody is at work: the session ends. The device goes on to fetch its policy, to report, to hear
     pushes and to keep its push token fresh; nothing of the user's is sent. Unlocked, it hears of that by push."""
