@@ -26,6 +26,14 @@ SERVICE_START_S = 5.0  # browser start to the first management request (DMS, 5,0
 # registered five times (policy_oauth2_token_fetcher.cc, kMaxRequestAttemptCount and kRequestRestartDelay).
 RETRIES = {"growing": (10.0, 20.0, 40.0), "at_once": (0.0, 0.0, 0.0), "steady": (3.0,) * 5}
 
+# ------------------------------------------------------------------------------------------------------ enrollment
+
+# Chromium enrollment_screen.cc: kInitialDelayMS, kMultiplyFactor, kJitterFactor, kMaxDelayMS.
+ENROLL_RETRY_FIRST_S = 4.0
+ENROLL_RETRY_FACTOR = 1.5
+ENROLL_RETRY_JITTER = 0.1
+ENROLL_RETRY_MAX_S = 8 * MINUTE
+
 # ------------------------------------------------------------------------------------------------------ policy
 
 POLICY_REFRESH_S = 3 * HOUR
@@ -88,6 +96,9 @@ PUSH_DELAY_MIN_S = 0.020
 PUSH_DELAY_MAX_S = 10.0
 PUSH_BLIND_S = 5 * MINUTE
 PUSH_STALE_S = 300.0
+# A line that cannot be had or broke is tried for in real seconds: no timer of the city's.
+LINE_FIRST_S = 10.0
+LINE_MAX_S = 300.0
 PUSH_TOKEN_LIFE_S = 14 * DAY
 PUSH_TOKEN_S = DAY
 PUSH_TOKEN_RETRY_S = MINUTE
@@ -121,18 +132,14 @@ EXTENSION_MUCH_LATER_S = 12 * HOUR
 EXTENSION_FUZZ = 0.2
 EXTENSION_REFUSALS = 3
 
-# ------------------------------------------------------------------------------------------------------ updates
-
-# Chromium enrollment_screen.cc: kInitialDelayMS, kMultiplyFactor, kJitterFactor, kMaxDelayMS.
-ENROLL_RETRY_FIRST_S = 4.0
-ENROLL_RETRY_FACTOR = 1.5
-ENROLL_RETRY_JITTER = 0.1
-ENROLL_RETRY_MAX_S = 8 * MINUTE
+# ------------------------------------------------------------------------------------------------------ sign-in tokens
 
 TOKEN_USED = 0.9  # of its life (oauth2_access_token_manager.cc; sign-in facts 1.4)
 TOKEN_ERROR_FIRST_S = 2.0
 TOKEN_ERROR_MAX_S = 4 * HOUR
 TOKEN_ERROR_JITTER = 0.2
+
+# ------------------------------------------------------------------------------------------------------ updates
 
 UPDATE_FIRST_S = 7 * MINUTE
 UPDATE_S = 45 * MINUTE
@@ -148,6 +155,20 @@ def retry_s(retry: int, pace: str) -> float | None:
     """
     waits = RETRIES[pace]
     return waits[retry - 1] if retry <= len(waits) else None
+
+
+def enroll_retry_s(u: float, failures: int) -> float:
+    """From a failed enrollment to the next try, in real seconds: 6 s, half as long again each time, at most 8 min.
+
+    The numbers are those of the enrollment screen's own retry (net/base/backoff_entry.cc: with always_use_initial_delay
+    the first wait is the initial delay times the factor; jitter only shortens). Today that retry is off and a person
+    presses the button (enrollment_screen.cc, ShouldAutoRetryOnError): here the person keeps to its pace.
+
+    Args:
+        failures: how many in a row, 1 for the first.
+    """
+    first_s = ENROLL_RETRY_FIRST_S * ENROLL_RETRY_FACTOR
+    return _backed_off(first_s, failures, u, ENROLL_RETRY_JITTER, ENROLL_RETRY_MAX_S, factor=ENROLL_RETRY_FACTOR)
 
 
 def policy_wait_s(
@@ -193,8 +214,18 @@ def push_delay_s(u: float, *, max_s: float = PUSH_DELAY_MAX_S, has_payload: bool
 
 
 def push_is_stale(issued_ms: int, stored_ms: int) -> bool:
-    """Whether a push tells of nothing that the stored policy has not (CPI: issued 300 s or more before it)."""
+    """Whether a push tells of nothing that the stored policy has not (CPI: issued more than 300 s before it)."""
     return issued_ms + PUSH_STALE_S * 1000 < stored_ms
+
+
+def line_s(u: float, failures: int) -> float:
+    """From a push line that broke, or was not had, to the next try for one: 10 s, doubling, up to 5 min, spread over
+    half to one and a half of that (Chromium google_apis/gcm/engine/connection_factory_impl.cc). Real seconds.
+
+    Args:
+        failures: in a row, to have one; 0 when one broke.
+    """
+    return _backed_off(LINE_FIRST_S, failures + 1, 0.0, 0.0, LINE_MAX_S) * (0.5 + u)
 
 
 def push_token_s(u: float, failures: int) -> float:
@@ -236,24 +267,18 @@ def extension_retry_s(u: float, failures: int, *, status: int, interrupted: bool
     return _backed_off(first_s, failures, u, EXTENSION_FUZZ, EXTENSION_MUCH_LATER_S)
 
 
-def _backed_off(first_s: float, failures: int, u: float, fuzz: float, max_s: float = DAY) -> float:
-    """Doubling, then less by a share of up to `fuzz`, then the cap (Chromium net/base/backoff_entry.cc)."""
-    # 2**30 already passes every cap: a long outage must not build huge integers
-    return float(min(first_s * 2 ** min(failures - 1, 30) * (1 - u * fuzz), max_s))
+def token_refresh_s(life_s: float) -> float:
+    """From getting an access token to fetching the next one."""
+    return TOKEN_USED * life_s
 
 
-def enroll_retry_s(u: float, failures: int) -> float:
-    """From a failed enrollment to the next try, in real seconds: 6 s, half as long again each time, at most 8 min.
-
-    The numbers are those of the enrollment screen's own retry (net/base/backoff_entry.cc: with always_use_initial_delay
-    the first wait is the initial delay times the factor; jitter only shortens). Today that retry is off and a person
-    presses the button (enrollment_screen.cc, ShouldAutoRetryOnError): here the person keeps to its pace.
+def token_retry_s(u: float, failures: int) -> float:
+    """From a token request that failed in passing to the next try: 2 s, doubling, up to 4 h, up to a fifth less (SAM).
 
     Args:
         failures: how many in a row, 1 for the first.
     """
-    wait_s = ENROLL_RETRY_FIRST_S * ENROLL_RETRY_FACTOR ** min(failures, 20)
-    return min(wait_s * (1 - u * ENROLL_RETRY_JITTER), ENROLL_RETRY_MAX_S)
+    return _backed_off(TOKEN_ERROR_FIRST_S, failures, u, TOKEN_ERROR_JITTER, TOKEN_ERROR_MAX_S)
 
 
 def first_update_check_s(u: float) -> float:
@@ -276,16 +301,9 @@ def update_check_s(u: float, *, overloaded: int = 0, poll_s: float = 0.0) -> flo
     return interval_s + (u - 0.5) * fuzz_s
 
 
-def token_refresh_s(life_s: float) -> float:
-    """From getting an access token to fetching the next one."""
-    return TOKEN_USED * life_s
-
-
-def token_retry_s(u: float, failures: int) -> float:
-    """From a token request that failed in passing to the next try: 2 s, doubling, up to 4 h, up to a fifth less (SAM).
-
-    Args:
-        failures: how many in a row, 1 for the first.
-    """
-    wait_s: float = min(TOKEN_ERROR_FIRST_S * 2 ** min(failures - 1, 20), TOKEN_ERROR_MAX_S)
-    return wait_s * (1 - TOKEN_ERROR_JITTER * u)
+def _backed_off(
+    first_s: float, failures: int, u: float, fuzz: float, max_s: float = DAY, *, factor: float = 2.0
+) -> float:
+    """Growing by the factor, less by a share of up to `fuzz`, then the cap (Chromium net/base/backoff_entry.cc)."""
+    # by then every cap is passed: a long outage must not overflow
+    return min(first_s * factor ** min(failures - 1, 30) * (1 - u * fuzz), max_s)

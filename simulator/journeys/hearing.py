@@ -6,7 +6,7 @@ from simulator import timers
 from simulator.agenda import Start
 from simulator.device import Device, Publish, Scheduler
 from simulator.draw import draw
-from simulator.journeys import apply_account_push, extensions, reconnect
+from simulator.journeys import apply_account_push, extensions
 from simulator.operator import action_of
 from simulator.protocols import push
 from simulator.protocols.management import Trust, UserSettings
@@ -81,4 +81,4 @@ def on_line_lost(world: World, device: Device) -> Start:
     """The push line broke: the first try to have it back."""
     device.drawn += 1
     u = draw(world.plan.seed, device.row, "line lost", device.drawn)
-    return Start(world.clock.now() + reconnect.retry_s(0, u), device.row, "reconnect", "retry")
+    return Start(world.clock.now() + timers.line_s(u, 0), device.row, "reconnect", "retry")

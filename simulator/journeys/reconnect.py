@@ -10,11 +10,6 @@ from simulator.traveller import PUSH_CONNECT, Stopped, Traveller
 
 STEPS = (PUSH_CONNECT, "management.push_token")
 
-# Real seconds: a connection is no timer of the city's. Google's messaging client starts at 10 s, doubles, and spreads
-# devices by half to both sides (google_apis/gcm/engine/connection_factory_impl.cc, up to 5 minutes).
-_FIRST_S = 10.0
-_MAX_S = 300.0
-
 
 async def play(traveller: Traveller) -> None:
     """One more try to hold a line."""
@@ -45,14 +40,9 @@ async def hold_line(traveller: Traveller) -> None:
     try:
         await traveller.listen(login)
     except Stopped:
-        wait_s = retry_s(device.line_failures, traveller.draw("reconnect"))
+        wait_s = timers.line_s(traveller.draw("reconnect"), device.line_failures)
         device.line_failures += 1
         traveller.soon("reconnect", wait_s, trigger="retry")
         raise
     device.line_failures = 0
     await clients.tell_push_token(traveller, clients.DEVICE)
-
-
-def retry_s(failures: int, u: float) -> float:
-    """Real seconds until the next try after so many failures in a row."""
-    return float(min(_FIRST_S * 2 ** min(failures, 10), _MAX_S)) * (0.5 + u)

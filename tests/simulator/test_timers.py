@@ -86,6 +86,13 @@ def test_repetitions_of_one_request() -> None:
     assert [timers.retry_s(retry, "steady") for retry in range(1, 7)] == [3, 3, 3, 3, 3, None]
 
 
+@given(U)
+def test_push_lines(u: float) -> None:
+    """10 s, doubling, at most five minutes, half of it to either side."""
+    for failures, middle_s in enumerate((10, 20, 40, 80, 160, 300, 300)):
+        assert timers.line_s(u, failures) == pytest.approx(middle_s * (0.5 + u))
+
+
 def test_push_tokens() -> None:
     """Daily; after failures a minute, doubling, at most a day, up to a tenth earlier."""
     assert timers.push_token_s(0.7, 0) == DAY
