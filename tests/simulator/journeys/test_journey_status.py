@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from scenarios.load import load
+from scenarios.sign_in import SignIn
 from simulator.agenda import Agenda, Start
 from simulator.composition import KNOWN
 from simulator.device import Device, EnrollmentLogin, Plan
@@ -19,6 +20,7 @@ from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, STEPS, boot, check_update, upload_status
 from simulator.journeys import life as session
 from simulator.protocols import management_pb2 as pb
+from simulator.protocols.account import Account
 from simulator.protocols.management import Identity, Trust
 from simulator.protocols.messages import Broken, Request, Response
 from simulator.tape import Tape
@@ -82,7 +84,9 @@ class Life:
             **{name: f"http://{name}.invalid" for name in names},
             domain=city.domain,
             enrollment=EnrollmentLogin(),
-            password_secret=b"",
+            account=lambda facts: Account(facts.user, "secret"),
+            kind=lambda row: "online",
+            sign_in=SignIn(),
             typing_median_s=1,
             typing_sigma=1,
             facts=lambda row: device_facts(fleet, city, row),
@@ -105,6 +109,7 @@ class Life:
     def signed_in(self, run_s: float, *, affiliated: bool = True) -> None:
         """A user of this organisation, or of another, is registered and signed in at that second."""
         self.device.user_identity = Identity("http://u", "user-7", "agent", "platform", "user-token")
+        self.device.user_trust = Trust("user-token", "user-7", username=self.world.plan.facts(7).user)
         self.device.affiliated = affiliated
         session.begin(self.at(run_s))
 
