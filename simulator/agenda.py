@@ -1,6 +1,7 @@
 """What starts next in one shard: a heap of starts by due instant. Pure: it is told the time.
 
-At most one start waits per (device, journey); a new one replaces the old. Nothing here plays a start.
+At most one start waits per (device, journey), a new one replaces the old; those of the timetable wait beside it, each
+for its own instant. Nothing here plays a start.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ class Start:
     action: int = 0
 
 
+# Device, journey, and the instant of a planned one.
+_Key = tuple[int, str, float | None]
+
+
+def _key(start: Start) -> _Key:
+    return start.device, start.journey, start.due if start.trigger == "planned" else None
+
+
 class Agenda:
     """Starts in order of due instant; equal instants in the order in which they were put.
 
@@ -33,7 +42,7 @@ class Agenda:
 
     def __init__(self, sooner: Callable[[], None] | None = None) -> None:
         self._heap: list[tuple[float, int, Start]] = []
-        self._waiting: dict[tuple[int, str], int] = {}
+        self._waiting: dict[_Key, int] = {}
         self._serial = 0
         self.sooner = sooner
 
@@ -41,16 +50,16 @@ class Agenda:
         return len(self._waiting)
 
     def put(self, start: Start) -> None:
-        """Add a start; one that waited for the same device and journey is dropped."""
+        """Add a start; one that waited for the same device and journey is dropped, unless either is planned."""
         self._serial += 1
-        self._waiting[start.device, start.journey] = self._serial
+        self._waiting[_key(start)] = self._serial
         heapq.heappush(self._heap, (start.due, self._serial, start))
         if self._heap[0][1] == self._serial and self.sooner is not None:
             self.sooner()
 
     def drop(self, device: int, journey: str) -> None:
-        """Forget the start that waits for that device and journey, if any."""
-        self._waiting.pop((device, journey), None)
+        """Forget the start that waits for that device and journey, if any; what is planned stays."""
+        self._waiting.pop((device, journey, None), None)
 
     def next_due(self) -> float | None:
         """When the next start is due, None when nothing waits."""
@@ -63,12 +72,12 @@ class Agenda:
         if not self._heap or self._heap[0][0] > now:
             return None
         start = heapq.heappop(self._heap)[2]
-        del self._waiting[start.device, start.journey]
+        del self._waiting[_key(start)]
         return start
 
     def _skip_dropped(self) -> None:
         while self._heap:
             _, serial, start = self._heap[0]
-            if self._waiting.get((start.device, start.journey)) == serial:
+            if self._waiting.get(_key(start)) == serial:
                 return
             heapq.heappop(self._heap)

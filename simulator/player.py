@@ -13,7 +13,7 @@ from simulator.device import APPLIED, Device, Expiry, Publish, Wire
 from simulator.journeys import JOURNEYS
 from simulator.journeys.hearing import hears_of, on_line_lost, on_push
 from simulator.journeys.session import on_expiry
-from simulator.protocols.messages import Push, Trouble, Unknown
+from simulator.protocols.messages import Push, Skipped, Trouble, Unknown
 from simulator.traveller import Stopped, Traveller, World
 
 # What a device owes to something that happened before the end.
@@ -135,6 +135,8 @@ class Player:
         device = self._device(start.device)
         if start.trigger == "planned":
             for milestone in journey.opens:
+                if (milestone, 0) in device.open:
+                    self._close(device, milestone, 0, Skipped("earlier_step", "the lid was opened again"))
                 device.open[milestone, 0] = start.due
         if any((start.device, name) in self._running for name in (start.journey, *journey.after)):
             self._held[start.device, start.journey] = start
@@ -191,20 +193,22 @@ class Player:
             self.world.agenda.put(on_line_lost(self.world, device))
 
     def _close_open(self) -> None:
-        now = self.world.clock.now()
-        trouble: Trouble = Unknown("run_ended")
         for device in self.devices.values():
-            for (milestone, action), due in sorted(device.open.items()):
-                self.world.tape.sample(
-                    milestone,
-                    due=due,
-                    able=due,
-                    sent=due,
-                    done=max(now, due),
-                    device=device.row,
-                    trigger="push" if milestone == APPLIED else "planned",
-                    journey="apply_push" if milestone == APPLIED else "boot",
-                    trouble=trouble,
-                    action=action,
-                )
-            device.open.clear()
+            for milestone, action in sorted(device.open):
+                self._close(device, milestone, action, Unknown("run_ended"))
+
+    def _close(self, device: Device, milestone: str, action: int, trouble: Trouble) -> None:
+        """The device will not get there: what it owes of a milestone ends with that trouble."""
+        due = device.open.pop((milestone, action))
+        self.world.tape.sample(
+            milestone,
+            due=due,
+            able=due,
+            sent=due,
+            done=max(self.world.clock.now(), due),
+            device=device.row,
+            trigger="push" if milestone == APPLIED else "planned",
+            journey="apply_push" if milestone == APPLIED else "boot",
+            trouble=trouble,
+            action=action,
+        )

@@ -67,3 +67,17 @@ def test_a_dropped_start_never_comes() -> None:
     agenda.drop(1, "boot")
     agenda.drop(9, "boot")
     assert [start.device for start in _drain(agenda, 9.0)] == [2]
+
+
+def test_what_is_planned_stays_planned() -> None:
+    """Two lids of one day and a reboot between them: each comes at its own instant, whichever was put first."""
+    lids = [Start(1.0, 1, "boot", "planned"), Start(5.0, 1, "boot", "planned")]
+    reboot = Start(3.0, 1, "boot", "timer")
+    agenda = Agenda()
+    for start in (*lids, Start(4.0, 1, "boot", "timer"), reboot):
+        agenda.put(start)
+    assert len(agenda) == 3
+    assert _drain(agenda, 9.0) == [lids[0], reboot, lids[1]]
+    agenda.put(lids[1])
+    agenda.drop(1, "boot")
+    assert _drain(agenda, 9.0) == [lids[1]]

@@ -110,3 +110,38 @@ def test_twice_the_same_instants() -> None:
     first, second = (np.frombuffer(rehearse(scenario).samples, SAMPLE) for _ in range(2))
     for name in ("due", "able", "sent", "done", "device", "step", "outcome", "trigger", "journey"):
         assert np.array_equal(first[name], second[name]), name
+
+
+TWO_LIDS = """
+title = "Two lids a day"
+question = "Is each one counted?"
+organisation = "maebashi"
+devices = 6
+[day]
+start = "08:00"
+end = "09:30"
+compression = 1
+[[waves]]
+name = "morning"
+who = "staff"
+journey = "boot"
+arrivals = {{ shape = "even", from = "08:10", to = "08:11" }}
+[[waves]]
+name = "again"
+who = "staff"
+journey = "boot"
+arrivals = {{ shape = "even", from = "{again}", to = "{until}" }}
+"""
+
+
+@pytest.mark.parametrize(("again", "until", "all_ready"), [("09:00", "09:10", True), ("08:10", "08:11", False)])
+def test_each_lid_is_one_sample(tmp_path: Path, again: str, until: str, all_ready: bool) -> None:
+    """Two waves over the same six people: twelve lids, each with one `ready`, even where one opens the lid anew before
+    the device got there."""
+    (tmp_path / "two.toml").write_text(TWO_LIDS.format(again=again, until=until))
+    rehearsed = rehearse(load(str(tmp_path / "two.toml"), known=KNOWN, overrides=Overrides()))
+    ready = _of(np.frombuffer(rehearsed.samples, SAMPLE), "ready")
+    assert len(ready) == 12
+    assert Counter(ready["device"].tolist()) == dict.fromkeys(range(6), 2)
+    assert len(np.unique(ready["due"])) == 12
+    assert not all_ready or not ready["outcome"].any()
