@@ -36,8 +36,9 @@ from simulator.protocols.messages import Exchange, Push, Response, Trouble
 from simulator.provider import named_provider
 from simulator.standins import STAND_IN, StandIns, StandInSettings
 from simulator.tape import Tape
-from simulator.traveller import Stopped, Traveller, World
+from simulator.traveller import Stopped, Traveller
 from simulator.wire.http import Hop
+from simulator.world import World
 
 # What one morning of one device is, in order; an update only when one is offered.
 WALK = ("enroll", "boot", "sign_in", "upload_status", "check_update", "update")

@@ -32,11 +32,11 @@ from simulator.player import Player
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.protocols.naming import user_agent_of
 from simulator.tape import Tape
-from simulator.traveller import World
 from simulator.wire.guard import Authorisation, Guard
 from simulator.wire.http import HttpLine, HttpPool
 from simulator.wire.mqtt import PushLines
 from simulator.wire.tls import TlsSettings
+from simulator.world import World
 
 # Chrome keeps an unused connection five minutes; 2,680 devices with four each must fit under 20,000 descriptors.
 IDLE_S = 30.0

@@ -14,7 +14,8 @@ from simulator.journeys import JOURNEYS
 from simulator.journeys.hearing import hears_of, on_line_lost, on_push
 from simulator.journeys.session import on_expiry
 from simulator.protocols.messages import Push, Skipped, Trouble, Unknown
-from simulator.traveller import Stopped, Traveller, World
+from simulator.traveller import Stopped, Traveller
+from simulator.world import World
 
 # What a device owes to something that happened before the end.
 _CONSEQUENCES = frozenset({"follows", "push"})

@@ -34,8 +34,8 @@ from simulator.protocols.messages import Broken, Push, PushLine, PushLogin, Requ
 from simulator.standins import StandInSettings
 from simulator.tape import Tape
 from simulator.timetable import lead_s
-from simulator.traveller import World
 from simulator.wire.cookies import CookieJar
+from simulator.world import World
 
 # Where the services are: names that resolve nowhere, since nothing is resolved.
 URLS = {name: f"http://{name}.fleetrush.invalid" for name in ("management", "identity", "idp", "updates", "operator")}

@@ -50,6 +50,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.protocols.messages",
         "simulator.timers",
     ),
+    "simulator.world": ("simulator.agenda", "simulator.device", "simulator.protocols.messages", "simulator.tape"),
+    "simulator.recorded": (
+        "simulator.agenda",
+        "simulator.device",
+        "simulator.protocols.messages",
+        "simulator.world",
+    ),
     "simulator.traveller": (
         "simulator.agenda",
         "simulator.device",
@@ -57,8 +64,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.fleet",
         "simulator.protocols",
         "simulator.protocols.messages",
-        "simulator.tape",
+        "simulator.recorded",
         "simulator.timers",
+        "simulator.world",
     ),
     "simulator.journeys": (
         "simulator.agenda",
@@ -70,6 +78,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.protocols.messages",
         "simulator.timers",
         "simulator.traveller",
+        "simulator.world",
     ),
     "simulator.player": (
         "simulator.agenda",
@@ -77,6 +86,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.journeys",
         "simulator.protocols.messages",
         "simulator.traveller",
+        "simulator.world",
     ),
     "simulator.wire": ("simulator.protocols.messages",),
     "simulator.backend": ("simulator.protocols", "simulator.protocols.messages"),

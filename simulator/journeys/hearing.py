@@ -13,7 +13,7 @@ from simulator.protocols.management import Trust, UserSettings
 from simulator.protocols.messages import Push, Trouble
 from simulator.protocols.policy_values import EXTENSION, SIGNIN_EXTENSION
 from simulator.protocols.push import News
-from simulator.traveller import World
+from simulator.world import World
 
 # What a push is about -> the journey that fetches it.
 _POLICY = {push.DEVICE_POLICY: "apply_push", push.USER_POLICY: "apply_user_push"}

@@ -13,7 +13,8 @@ from simulator.journeys import life, policies
 from simulator.operator import session
 from simulator.protocols import oauth
 from simulator.protocols.oauth import AccessToken
-from simulator.traveller import Stopped, Traveller, World
+from simulator.traveller import Stopped, Traveller
+from simulator.world import World
 
 REMEMBERED = ("operator.session", "identity.access_token", "management.register_user", "management.user_policy")
 REFRESHED = ("identity.access_token",)

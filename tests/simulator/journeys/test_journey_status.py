@@ -24,7 +24,8 @@ from simulator.protocols.account import Account
 from simulator.protocols.management import Identity, Trust
 from simulator.protocols.messages import Broken, Request, Response
 from simulator.tape import Tape
-from simulator.traveller import Stopped, Traveller, World
+from simulator.traveller import Stopped, Traveller
+from simulator.world import World
 
 MIDNIGHT_UTC = 1_775_001_600
 HOUR = 3600

@@ -17,8 +17,9 @@ from simulator.engine import RealClock, SocketWire
 from simulator.journeys import JOURNEY_NAMES, STEPS, page_load
 from simulator.protocols.messages import REASONS, Exchange, Request, Response
 from simulator.tape import Tape
-from simulator.traveller import Traveller, World
+from simulator.traveller import Traveller
 from simulator.wire.http import HttpPool
+from simulator.world import World
 
 PICTURES = 20
 
