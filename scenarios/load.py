@@ -49,12 +49,13 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(HERE.glob("*.toml"))}
 
 
-def load(name_or_path: str, *, known: Known, overrides: Overrides | None = None) -> Scenario:
+def load(name_or_path: str, *, known: Known, overrides: Overrides | None = None, judged: bool = True) -> Scenario:
     """Read a scenario and fold it: the command line counts before the scenario, the scenario before the organisation.
 
     Args:
         name_or_path: a shipped scenario's name, or the path of a TOML file.
         known: the names that the simulator knows.
+        judged: whether its objectives will be judged: then its counts have to carry them.
 
     Raises:
         ScenarioFaults: with one line for each fault in the scenario, its organisation and the overrides.
@@ -76,7 +77,9 @@ def load(name_or_path: str, *, known: Known, overrides: Overrides | None = None)
         scenario = Scenario.model_validate(folded, context=_context(known, city))
     except ValidationError as error:
         faults += explain(error, Scenario, place, skip=("organisation",) if city is None else ())
-    faults += _across(folded, known, path.name)
+    faults += _across(folded, path.name)
+    if judged:
+        faults += _uncarried(folded, known, path.name)
     if faults:
         raise ScenarioFaults(faults)
     return scenario
@@ -174,7 +177,7 @@ def _tables(folded: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, A
         yield from ((index, table) for index, table in enumerate(listed) if isinstance(table, dict))
 
 
-def _across(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
+def _across(folded: dict[str, Any], file: str) -> Iterator[str]:
     """Faults between the parts of a scenario, each looked for where the parts it needs are right in themselves."""
     day, enrollment = _valid(Day, folded.get("day")), _valid(Enrollment, folded.get("enrollment", {}))
     sign_in = _valid(SignIn, folded.get("sign_in", {}))
@@ -197,7 +200,6 @@ def _across(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
         act = _valid(Act, table)
         if day and act and not day.start_s <= act.at_s <= day.end_s:
             yield fault(file, f"operator[{index}].at", text(act.at_s), f"a city time within the day, {_span(day)}")
-    yield from _uncarried(folded, known, file)
 
 
 def _span(day: Day) -> str:

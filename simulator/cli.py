@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,13 +13,17 @@ from simulator.composition import What
 from simulator.errors import UserError
 from simulator.exports import EXPORTS
 
-USAGE, OUR_BUG, INTERRUPTED = 2, 70, 130
+USAGE, OUR_BUG, INTERRUPTED, NOBODY_READS = 2, 70, 130, 141
 
 _WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry of `fleetrush`. Returns: 0 pass, 1 missed, 2 usage, 3 untrusted, 4 undecided, 70 a bug, 130 stopped."""
+    """Entry of `fleetrush`.
+
+    Returns: 0 pass, 1 missed, 2 usage, 3 untrusted, 4 undecided, 70 a bug, 130 stopped, 141 (as a shell counts SIGPIPE)
+        when whoever read the output has gone.
+    """
     options = _parser().parse_args(argv)
     try:
         return _COMMANDS[options.command](options)
@@ -28,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone, as `head` does; nothing of it can be told to anybody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
     except Exception:
         traceback.print_exc()
         print("fleetrush: this is a bug of fleetrush itself, not of what was tested", file=sys.stderr)

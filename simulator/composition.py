@@ -104,9 +104,11 @@ class Composition:
         return {name: TARGET if name in self.targets.urls else STAND_IN for name in SERVICES}
 
 
-def compose(what: What) -> Composition:
+def compose(what: What, *, judged: bool = True) -> Composition:
     """Fold scenario, organisation, targets and command line.
 
+    Args:
+        judged: whether a verdict is to come of it: then the scenario's counts have to carry its objectives.
     Raises: UserError with one line for each fault; nothing was sent.
     """
     faults: list[str] = []
@@ -117,7 +119,7 @@ def compose(what: What) -> Composition:
         faults += error.faults
     overrides = Overrides(what.devices, what.seed, what.compression, named_target=bool(targets.urls))
     try:
-        scenario = load(what.scenario, known=KNOWN, overrides=overrides)
+        scenario = load(what.scenario, known=KNOWN, overrides=overrides, judged=judged)
     except ScenarioFaults as error:
         raise UserError(*faults, *error.faults) from None
     faults += wrong_acts(scenario)
@@ -134,6 +136,8 @@ def compose(what: What) -> Composition:
         verification_key = credentials.verification_key(management, faults)
         if not faults:
             faults += _missing(scenario, targets.targets, enrollment, enrollments)
+    if what.reuse_accounts and what.accounts_file is None:
+        faults.append("--reuse-accounts: says how a list is used: name it with --accounts FILE")
     if what.accounts_file is not None and targets.targets.identity is None:
         faults.append(
             "--accounts: the stand-in knows generated users alone: name a provider with --target identity=URL"

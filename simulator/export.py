@@ -19,7 +19,7 @@ from simulator.fleet import device_facts, make_fleet, names
 
 def export_accounts(what: What, kind: str, out: Path) -> int:
     """Write the accounts and their clean-up, mode 0600. Returns: 0. Raises: UserError."""
-    scenario = compose(what).scenario
+    scenario = compose(what, judged=False).scenario
     secret, export = what.secret(), EXPORTS[kind]
     removes = out.with_name(f"{out.stem}.remove{export.removes_as}")
     people = _people(scenario, secret)

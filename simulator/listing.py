@@ -118,7 +118,7 @@ def _utc(unix_ms: int) -> str:
 
 def show_fleet(what: What, *, rows: int, csv: Path | None) -> int:
     """Print the first rows of a scenario's fleet, or write all of them as CSV."""
-    scenario = compose(what).scenario
+    scenario = compose(what, judged=False).scenario
     fleet = make_fleet(scenario.organisation, scenario.devices, scenario.seed)
     if csv is not None:
         try:

@@ -34,7 +34,7 @@ def serve(
     Returns: 0, or 70 when one of the two processes ended before it was told to.
     Raises: UserError: the domain or the policy keys are none, or a stand-in does not start as it was told to.
     """
-    settings = StandInSettings.of(compose(what).scenario, what.secret(), data)
+    settings = StandInSettings.of(compose(what, judged=False).scenario, what.secret(), data)
     if domain is not None:
         if not re.fullmatch(DOMAIN, domain):
             raise UserError(f"--domain {domain}: expected a domain in lower case, such as {settings.domain}")
