@@ -99,9 +99,12 @@ def again_per_s(scenario: Scenario) -> float:
 
 
 def _most(scenario: Scenario, asked: Callable[[str], int]) -> float:
-    """Requests a second in the fullest second of the lids, or after tokens were killed; `asked`: in one journey."""
+    """Requests a second in the fullest second of the lids, after tokens were killed, or of another journey that is
+    planned; `asked`: in one journey."""
     again = again_per_s(scenario) * (asked("renew_token") + asked("sign_in_again"))
-    return max(sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items()), again)
+    others = {wave.journey for wave in scenario.waves} - {*LIDS, "enroll"}
+    alone = [peak_rate_per_s(scenario, (name,)) * asked(name) for name in others]
+    return max(sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items()), again, *alone)
 
 
 def enroll_rate_per_s(scenario: Scenario) -> float:

@@ -31,6 +31,7 @@ from simulator.journeys import (
     sync_policy,
     sync_user_policy,
     unlock,
+    unregister,
     update,
     upload_report,
     upload_status,
@@ -166,6 +167,13 @@ JOURNEYS: dict[str, Journey] = {
     "update": Journey(update.play, update.STEPS, owes=("updated",), after=("check_update", "wipe")),
     "operate": Journey(operate.play, (), operate.STEPS),
     "wipe": Journey(wipe.play, wipe.STEPS, after=(*_WIPED, "check_update", "update"), plannable=True),
+    "unregister": Journey(
+        unregister.play,
+        unregister.STEPS,
+        unregister.MAYBE,
+        after=(*_WIPED, "wipe", "check_update", "update"),
+        plannable=True,
+    ),
 }
 
 JOURNEY_NAMES: tuple[str, ...] = tuple(JOURNEYS)

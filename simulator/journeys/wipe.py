@@ -24,16 +24,27 @@ _FORGOTTEN = (
 async def play(traveller: Traveller) -> None:
     """Forget everything but who the machine is; then enroll, and boot again if the lid is open."""
     device = traveller.device
-    traveller.hang_up()
-    device.wire.forget_cookies()
-    traveller.cancel(*_FORGOTTEN)
-    fresh = Device(device.row, device.wire)
-    # its chance goes on (a new device id is another one), and what it owes to the record; the system stays installed
-    kept = ("open", "applied", "news", "drawn", "os_version", "new_version", "updated")
     lid_open = device.booted > 0
-    for name in Device.__slots__:
-        if name not in kept:
-            setattr(device, name, getattr(fresh, name))
+    fall_silent(traveller)
+    forget(traveller)
     traveller.abandon(("updated",), Skipped("earlier_step", "the device was wiped"))
     device.setting_up, device.lid_waits = True, lid_open
     traveller.later("enroll", 0, trigger="follows")
+
+
+def fall_silent(traveller: Traveller) -> None:
+    """Nothing more is heard, and nothing that was planned is begun."""
+    traveller.hang_up()
+    traveller.cancel(*_FORGOTTEN)
+
+
+def forget(traveller: Traveller) -> None:
+    """The machine is as it came. Its chance goes on (a new device id is another one), and so does what it owes to the
+    record; the system stays installed."""
+    device = traveller.device
+    device.wire.forget_cookies()
+    fresh = Device(device.row, device.wire)
+    kept = ("open", "applied", "news", "drawn", "os_version", "new_version", "updated")
+    for name in Device.__slots__:
+        if name not in kept:
+            setattr(device, name, getattr(fresh, name))

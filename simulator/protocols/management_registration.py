@@ -203,7 +203,7 @@ def _registration(part: pb.DeviceRegisterResponse) -> Registration:
     )
 
 
-def unregister(who: Identity) -> Exchange[None]:
-    """Give the registration up; its DM token is worth nothing afterwards."""
+def unregister(who: Identity, *, step: str = "management.unregister") -> Exchange[None]:
+    """Give the registration of a device, or of a user, up; its DM token is worth nothing afterwards."""
     message = pb.DeviceManagementRequest(unregister_request=pb.DeviceUnregisterRequest())
-    return ask("management.unregister", who, "unregister", message, done("unregister_response"))
+    return ask(step, who, "unregister", message, done("unregister_response"))
