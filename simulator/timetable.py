@@ -136,7 +136,7 @@ def make_timetable(
     """Every start that is known before the run, in order of due instant and then of device.
 
     A wave's total is exact; when a device starts follows from seed, wave and device alone (unless stratified). A wave
-    that enrolls starts those of its devices that are not enrolled.
+    that enrolls starts those of its devices that are not enrolled, which then do not enroll before the morning.
 
     Args:
         fleet: all devices of the scenario, not a shard's only.
@@ -163,14 +163,18 @@ def _starts(
     scenario: Scenario, fleet: NDArray[np.void], rows: NDArray[np.uint32], to_enroll: NDArray[np.uint32], lead: float
 ) -> Iterator[tuple[str, NDArray[np.uint32], NDArray[np.float64]]]:
     """Journey, devices and dues of the enrollment and of each wave."""
-    # one turn after the other, each device at its own instant within its turn
+    waves = []
     early = to_enroll if scenario.enrollment.when == "before" else to_enroll[:0]
-    turns = np.arange(len(early)) + draws(scenario.seed, early, ENROLL)
-    yield ENROLL, early, turns / scenario.enrollment.rate_per_s
     for wave in scenario.waves:
         devices = _members(scenario, fleet, rows, wave)
         if wave.journey == ENROLL:
             devices = np.intersect1d(devices, to_enroll, assume_unique=True)
+            early = np.setdiff1d(early, devices, assume_unique=True)
+        waves.append((wave, devices))
+    # one turn after the other, each device at its own instant within its turn
+    turns = np.arange(len(early)) + draws(scenario.seed, early, ENROLL)
+    yield ENROLL, early, turns / scenario.enrollment.rate_per_s
+    for wave, devices in waves:
         shares = draws(scenario.seed, devices, f"arrival/{wave.name}")
         if not isinstance(wave.arrivals, At) and wave.arrivals.stratified:
             turns = np.empty(len(devices))

@@ -100,11 +100,12 @@ def test_only_who_is_not_enrolled_enrolls(enrolled: int) -> None:
 
 
 def test_a_wave_of_enrollment_is_for_who_is_not_enrolled() -> None:
-    """A rollout starts those that have to enroll, at the instants at which it would start them among all others."""
+    """A rollout starts those that have to enroll, once each, at the instants at which it would among all others."""
     rollout = scenario_of(100, wave(EVEN, journey="enroll"))
     fleet = make_fleet(rollout.organisation, 100, rollout.seed)
     everybody = make_timetable(rollout, fleet, np.zeros(100, np.bool_))
     some = make_timetable(rollout, fleet, np.arange(100) % 3 > 0)
+    assert (len(everybody), len(some)) == (100, 34)
     lead, shorter = lead_s(rollout, 100), lead_s(rollout, 34)
     waves = [starts[starts["due"] >= first] for starts, first in ((everybody, lead), (some, shorter))]
     dues = [dict(zip(starts["device"].tolist(), starts["due"].tolist(), strict=True)) for starts in waves]
