@@ -204,6 +204,7 @@ class Device:
         extensions: files of extension policy by policy type and extension id, None while there are none.
         setting_up: whether its enrollment is under way or will be tried again; enroll_failures in a row.
         lid_waits: whether a lid is open that can boot only when the device is enrolled.
+        unmanaged: whether the server said that it does not manage the user (403), who is registered no more then.
         affiliation_ids, affiliated: of the device's owner, and whether the user belongs to the same one.
         disabled: whether its policy says that nobody may use it.
         forgotten: whether the server said that it does not know the device any more (410).
@@ -247,6 +248,7 @@ class Device:
     lid_waits: bool = False
     affiliation_ids: tuple[str, ...] = ()
     affiliated: bool = False
+    unmanaged: bool = False
     disabled: bool = False
     forgotten: bool = False
     state_key_told: bool = False

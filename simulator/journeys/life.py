@@ -74,6 +74,6 @@ def forget_user(traveller: Traveller) -> None:
     end(traveller)
     device.user_identity = device.user_trust = device.user_settings = device.report_ended = None
     device.user_scheduler = Scheduler()
-    device.refresh_token, device.affiliated = "", False
+    device.refresh_token, device.affiliated, device.unmanaged = "", False, False
     if device.extensions:
         device.extensions = {key: file for key, file in device.extensions.items() if key[0] != EXTENSION} or None

@@ -16,7 +16,7 @@ from simulator.journeys import extensions, life
 from simulator.journeys.clients import DEVICE, USER, next_fetch, note, plan_sync
 from simulator.protocols import management
 from simulator.protocols.management import Identity, Invalid, PolicyReason, Registration, Trust
-from simulator.protocols.messages import Exchange
+from simulator.protocols.messages import Exchange, Refused
 from simulator.protocols.naming import agent_of, platform_of
 from simulator.protocols.policy_values import EXTENSION, SIGNIN_EXTENSION
 from simulator.traveller import Stopped, Traveller
@@ -137,14 +137,21 @@ async def register_user(traveller: Traveller, user: str, access_token: str) -> N
     """Register the user (an address) who signed in unless that was done before, then fetch and check the user's policy.
 
     News of a policy that the device has already is waited for a while; then the session begins with that. Without any
-    there is no session.
+    there is no session. A user whom the server does not manage (403) is remembered as one, and asked about no more
+    (policy facts 3 c).
 
     Raises: Stopped.
     """
     device, plan = traveller.device, traveller.plan
+    if device.unmanaged:
+        raise Stopped("management.register_user", Refused("not_entitled", "the server does not manage this user"))
     if device.user_identity is None:
         who = client_of(traveller, traveller.uuid("user client"))
-        given = await _register_user(traveller, who, access_token)
+        try:
+            given = await _register_user(traveller, who, access_token)
+        except Stopped as stopped:
+            device.unmanaged = stopped.trouble.status == 403
+            raise
         device.user_identity = replace(who, dm_token=given.dm_token)
         device.user_trust = Trust(given.dm_token, who.device_id, username=user, verification_key=plan.verification_key)
         device.affiliated = bool(set(given.affiliation_ids) & set(device.affiliation_ids))

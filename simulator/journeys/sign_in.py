@@ -30,7 +30,8 @@ IDENTITY_STEPS = (
     "identity.multilogin",
     "identity.accounts",
 )
-STEPS = (*IDENTITY_STEPS, "management.register_user", "management.user_policy", "management.push_token")
+OF_MANAGEMENT = ("management.register_user", "management.user_policy", "management.push_token")
+STEPS = (*IDENTITY_STEPS, *OF_MANAGEMENT)
 IDENTITY_MAYBE = ("identity.challenge", "identity.asset")
 MAYBE = (*IDENTITY_MAYBE, "management.validation_report")
 BY_SERVICE = ("identity.entry", "identity.assertion")
@@ -54,8 +55,10 @@ async def play(traveller: Traveller) -> None:
 
 
 def needless(traveller: Traveller) -> tuple[str, ...]:
-    """Of the steps, what is not asked where the user's registration was kept."""
-    return () if traveller.device.user_identity is None else ("management.register_user",)
+    """Of the steps, what is not asked where the user's registration was kept, or the user is nobody's to manage."""
+    if traveller.device.unmanaged:
+        return OF_MANAGEMENT
+    return () if traveller.device.user_identity is None else OF_MANAGEMENT[:1]
 
 
 async def play_only(traveller: Traveller) -> None:

@@ -310,6 +310,27 @@ def test_a_user_whose_first_policy_does_not_come_was_never_here() -> None:
     assert outcomes == [OUTCOMES.index("refused"), OUTCOMES.index("ok")]
 
 
+def test_a_user_whom_the_server_does_not_manage_is_asked_about_once() -> None:
+    """403 at the first sign-in: the person is signed in, but never ready; the next lid registers nobody, fetches no
+    policy of the user's and skips nothing, for none of it would be asked."""
+    life = live(
+        AT + 2 * HOUR,
+        starts=[(0.0, "enroll"), (BOOT_S, "boot"), (AT, "boot")],
+        meddle=lambda one: Response(403) if one.kind == "register" and one.at > 1 else None,
+    )
+    assert len([one for one in life.of("register") if one.at > 1]) == 1
+    assert _fetches(life, "user", since=0.0) == []
+
+    def outcomes(step: str) -> list[str]:
+        return [OUTCOMES[one] for one in life.samples[life.samples["step"] == STEPS.index(step)]["outcome"].tolist()]
+
+    assert outcomes("signed_in") == ["ok", "ok"]
+    assert outcomes("ready") == ["refused", "refused"]
+    assert outcomes("management.register_user") == ["refused"]
+    assert outcomes("management.user_policy") == []
+    assert _fetches(life, "device", since=AT)[0] == (AT + 5, "BROWSER_START")
+
+
 @pytest.mark.parametrize("lid", [BOOT_S, AT])
 def test_a_sign_in_after_which_the_server_will_not_know_the_user(lid: float) -> None:
     """410 for the user's policy and a refused second registration: with a policy that is cached the session starts
