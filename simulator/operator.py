@@ -1,6 +1,6 @@
 """The operator's timed acts, as exchanges with the backend's operator API. Pure; played by shard 0.
 
-A new act is one row in ACTIONS, and one in SERVICE_OF beside it.
+A new act is one row in ACTIONS.
 """
 
 from __future__ import annotations
@@ -33,16 +33,12 @@ class Act:
     settings: Mapping[str, Any]
 
 
-def _post(name: str) -> Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]:
-    """An act that is one POST of its settings to /operator/<name>."""
-
-    def build(login: OperatorLogin, act: Act) -> Exchange[dict[str, Any]]:
-        # `payload` comes back in every push that the act causes, so that a device knows which act it heard of.
-        told = {"payload": push_payload(act.action)} if name in PUBLISHES else {}
-        settings = {key: value for key, value in act.settings.items() if key != WITHIN}
-        return Exchange(f"operator.{name}", _request(login, name, {**told, **settings}), _read)
-
-    return build
+def ask(login: OperatorLogin, act: Act) -> Exchange[dict[str, Any]]:
+    """One POST of the act's settings to /operator/<name>."""
+    # `payload` comes back in every push that the act causes, so that a device knows which act it heard of.
+    told = {"payload": push_payload(act.action)} if act.name in PUBLISHES else {}
+    settings = {key: value for key, value in act.settings.items() if key != WITHIN}
+    return Exchange(f"operator.{act.name}", _request(login, act.name, {**told, **settings}), _read)
 
 
 def _request(login: OperatorLogin, name: str, told: Mapping[str, Any]) -> Request:
@@ -76,23 +72,9 @@ def _read(response: Response) -> dict[str, Any]:
     return told
 
 
-ACTIONS: dict[str, Callable[[OperatorLogin, Act], Exchange[dict[str, Any]]]] = {
-    "publish_policy": _post("publish_policy"),
-    "publish_extension_policy": _post("publish_extension_policy"),
-    "queue_command": _post("queue_command"),
-    "lock_device": _post("lock_device"),
-    "delete_device": _post("delete_device"),
-    "publish_release": _post("publish_release"),
-    "set_enrollment": _post("set_enrollment"),
-    "rotate_key": _post("rotate_key"),
-    "inject_fault": _post("inject_fault"),
-    "clear_faults": _post("clear_faults"),
-    "expire_tokens": _post("expire_tokens"),
-}
-
-
-# The service whose doing an act is: our operator API reaches none that the user named. Empty: the stand-in's alone.
-SERVICE_OF: dict[str, str] = {
+# What the operator may do, and the service whose doing it is: our operator API reaches none that the user named. Empty:
+# the stand-in's alone.
+ACTIONS: dict[str, str] = {
     "publish_policy": "management",
     "publish_extension_policy": "management",
     "queue_command": "management",
@@ -101,9 +83,9 @@ SERVICE_OF: dict[str, str] = {
     "publish_release": "updates",
     "set_enrollment": "management",
     "rotate_key": "management",
-    "expire_tokens": "",
     "inject_fault": "",
     "clear_faults": "",
+    "expire_tokens": "",
 }
 
 
@@ -117,7 +99,7 @@ def acts_of(scenario: Scenario, lead: float, named: Container[str] = ()) -> tupl
     return tuple(
         Act(number, run_second(scenario, lead, act.at_s), act.act, act.with_)
         for number, act in enumerate(scenario.operator, 1)
-        if SERVICE_OF[act.act] not in named
+        if ACTIONS[act.act] not in named
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.agenda import Start
-from simulator.operator import ACTIONS, OPERATOR_ROW, Act
+from simulator.operator import ACTIONS, OPERATOR_ROW, Act, ask
 from simulator.traveller import Traveller
 
 STEPS = tuple(f"operator.{name}" for name in ACTIONS)
@@ -19,7 +19,7 @@ async def play(traveller: Traveller) -> None:
     if first is not None:
         traveller.world.agenda.put(start_of(first))
     if plan.operator is not None:
-        await traveller.ask(ACTIONS[act.name](plan.operator, act))
+        await traveller.ask(ask(plan.operator, act))
 
 
 def first_after(acts: Sequence[Act], act: Act | None) -> Act | None:
