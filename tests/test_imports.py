@@ -123,6 +123,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 # Whatever composes the others may import all of them, but never the command line.
 COMPOSERS = (
     "simulator.cli",
+    "simulator.options",
     "simulator.run",
     "simulator.engine",
     "simulator.rehearsal",

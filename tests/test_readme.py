@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import shipped
-from simulator.cli import _parser
 from simulator.journeys import JOURNEYS
+from simulator.options import parser_of_all
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,7 +47,7 @@ def test_every_command_was_found() -> None:
 @pytest.mark.parametrize("command", FLEETRUSH, ids=" ".join)
 def test_the_command_line_takes_it(command: list[str]) -> None:
     """Each command parses as it stands."""
-    assert _parser().parse_args(command).command == command[0]
+    assert parser_of_all().parse_args(command).command == command[0]
 
 
 @pytest.mark.parametrize("command", [one for one in FLEETRUSH if one[0] == "plan"], ids=" ".join)

@@ -1,0 +1,162 @@
+"""What a command line may say: commands, options and their help. Nothing is read, decided or started here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from simulator.exports import EXPORTS
+
+_WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
+
+
+def parser_of_all() -> argparse.ArgumentParser:
+    """The parser of `fleetrush`: what it returns has `command`, and the options of that command by their names."""
+    parser = argparse.ArgumentParser(prog="fleetrush", description=_WHAT)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    what = _scenario_options()
+    secret = _secret_options()
+    people = _people_options(secret)
+    engines = argparse.ArgumentParser(add_help=False)
+    engines.add_argument("--engines", type=_positive, default=1, metavar="N", help="processes that send (default 1)")
+    broker = argparse.ArgumentParser(add_help=False)
+    broker.add_argument(
+        "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
+    )
+    run = commands.add_parser("run", parents=[what, people, engines, broker], help="play a scenario and judge it")
+    run.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
+    )
+    run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
+    run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
+    check = commands.add_parser(
+        "check", parents=[what, people, broker], help="one device, every exchange shown, no load"
+    )
+    check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
+    commands.add_parser("plan", parents=[what, people, engines], help="what a run would send; sends nothing")
+    scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
+    scenarios.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
+    )
+    _add_fleet(commands, what)
+    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
+    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
+    accounts.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
+    )
+    accounts.set_defaults(accounts=None, reuse_accounts=False)
+    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
+    report = commands.add_parser("report", help="judge and report recorded runs again")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
+    _add_backend(commands, [broker, secret])
+    return parser
+
+
+def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser], what: argparse.ArgumentParser) -> None:
+    fleet = commands.add_parser("fleet", parents=[what], help="who the devices are, and how a kept fleet stands")
+    fleet.add_argument("--rows", type=_positive, default=10, metavar="N", help="how many to print (default 10)")
+    fleet.add_argument("--csv", type=Path, default=None, metavar="FILE", help="write the whole fleet as CSV")
+    fleet.add_argument(
+        "--drop", default=None, metavar="ROWS", help="forget these rows of --enrollments FILE: 7,20-29 or all"
+    )
+    fleet.add_argument(
+        "--re-enroll", default=None, metavar="ROWS", help="let these enroll anew in the next run, as after a wipe"
+    )
+    fleet.set_defaults(accounts=None, reuse_accounts=False, accounts_secret=None)
+
+
+def _add_backend(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    backend = commands.add_parser("backend", parents=parents, help="serve the stand-in backend until interrupted")
+    backend.add_argument(
+        "scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="whose settings it has"
+    )
+    backend.add_argument(
+        "--data",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep its database here (default: removed at its end)",
+    )
+    backend.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="listen on this address (default %(default)s)"
+    )
+    backend.add_argument(
+        "--port",
+        type=_first_port,
+        default=0,
+        metavar="N",
+        help="management on N, then identity, idp, updates, operator and push on the five after it (default free ones)",
+    )
+    backend.add_argument("--domain", default=None, metavar="NAME", help="enrol into this domain, not the scenario's")
+    backend.add_argument(
+        "--policy-keys",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="sign policies with these keys, by version from 1, rotating to the next; JSON: "
+        '{"keys": {"1": {"private_key_pkcs8": BASE64, "verification_signatures": {DOMAIN: BASE64}}}}',
+    )
+
+
+def _secret_options() -> argparse.ArgumentParser:
+    secret = argparse.ArgumentParser(add_help=False)
+    secret.add_argument(
+        "--accounts-secret",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="what generated passwords follow from (default: a file of your own, made once, outside every run folder)",
+    )
+    return secret
+
+
+def _people_options(secret: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    people = argparse.ArgumentParser(add_help=False, parents=[secret])
+    people.add_argument(
+        "--accounts",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="CSV of test accounts: user,password,totp,expendable",
+    )
+    people.add_argument(
+        "--reuse-accounts", action="store_true", help="let several people sign in with one account; the report says so"
+    )
+    return people
+
+
+def _scenario_options() -> argparse.ArgumentParser:
+    what = argparse.ArgumentParser(add_help=False)
+    what.add_argument("scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="name or TOML file")
+    what.add_argument("--devices", type=_positive, default=None, metavar="N", help="how many (default: the scenario's)")
+    what.add_argument("--seed", type=int, default=None, metavar="N", help="what all draws follow from")
+    what.add_argument("--compression", type=float, default=None, metavar="C", help="city seconds a second")
+    what.add_argument(
+        "--target", action="append", default=[], metavar="NAME=URL", help="a service of yours instead of the stand-in"
+    )
+    what.add_argument(
+        "--enrollments", type=Path, default=None, metavar="FILE", help="keeps the fleet enrolled from run to run"
+    )
+    what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
+    return what
+
+
+def _first_port(text: str) -> int:
+    return _whole(text, 1, 65_530)
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int, most: int | None = None) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least or (most is not None and value > most):
+        expected = f"at least {least}" if most is None else f"{least} to {most}"
+        raise argparse.ArgumentTypeError(f"{text}: expected {expected}")
+    return value
