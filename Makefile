@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format setup clean
+.PHONY: run test check bench truth format setup clean
 
 run: setup
 	@$(BIN)/fleetrush run
@@ -14,6 +14,12 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+truth: setup
+	@$(BIN)/python -m tests.truth $(ONLY)
 
 format: setup
 	@$(BIN)/ruff check --fix .
