@@ -184,9 +184,13 @@ class Order:
         for due, device, journey in timetable.tolist():
             yield Start(due, device, names[journey], "planned")
         if self.shard == 0:
-            first = first_after(acts_of(scenario, self.lead_s, self.targets.urls), None)
-            if first is not None:
-                yield start_of(first)
+            yield from self.operators()
+
+    def operators(self) -> Iterator[Start]:
+        """The operator's first start, where there is an act to play; each act puts the next on the agenda."""
+        first = first_after(acts_of(self.scenario, self.lead_s, self.targets.urls), None)
+        if first is not None:
+            yield start_of(first)
 
     def remembered(self) -> dict[int, Enrollment]:
         """What the shard's rows keep from an earlier run."""

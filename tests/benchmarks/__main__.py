@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from tests.benchmarks import rehearsal
 from tests.tables import Maker, tell
 
-BENCHES: dict[str, Maker] = {}
+BENCHES: dict[str, Maker] = {
+    "rehearsal": rehearsal.rows,
+}
 
 if __name__ == "__main__":
     sys.exit(tell("bench", BENCHES, sys.argv[1:]))

@@ -25,9 +25,10 @@ from simulator.backend.core import Core
 from simulator.composition import KNOWN
 from simulator.device import Device
 from simulator.draw import draw
+from simulator.memory import Air, MemoryLine, VirtualClock, VirtualLoop
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import Broken, Push, Request, Response, Trouble
-from simulator.rehearsal import Air, MemoryLine, Rehearsed, Stage, VirtualClock, VirtualLoop
+from simulator.rehearsal import Rehearsed, Stage
 
 # Enrolled at 0, the lid opens at a minute; with no spread in typing a password takes exactly the median.
 BOOT_S = 60.0
@@ -125,13 +126,13 @@ class _Street(Air):
         super().__init__(core, clock)
         self._life, self._meddle, self._bend, self._has_push, self._files = life, meddle, bend, push, files
 
-    async def carry(self, request: Request) -> Response:
+    async def carry(self, request: Request, deadline: float) -> Response:
         """As Air.carry."""
         parts = urlsplit(request.url)
         if parts.path != "/devicemanagement/data/api":
             self._life.other.append((self.clock.now(), request.url))
             file = self._files.get(request.url)
-            return await super().carry(request) if file is None else file(self.clock.now())
+            return await super().carry(request, deadline) if file is None else file(self.clock.now())
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         asked = Asked(self.clock.now(), query, pb.DeviceManagementRequest.FromString(request.body))
         self._life.asked.append(asked)
@@ -139,7 +140,7 @@ class _Street(Air):
         if isinstance(instead, Trouble):
             raise instead
         assert self._life.stage is not None
-        return instead or self._bend(self._life.stage, asked, await super().carry(request))
+        return instead or self._bend(self._life.stage, asked, await super().carry(request, deadline))
 
     def listen(self, topic: str, hear: Callable[[Push], None]) -> MemoryLine:
         """As Air.listen. Raises: Broken while there is no push."""
@@ -219,7 +220,7 @@ async def _operate(stage: Stage, at: float, act: str, settings: dict[str, Any]) 
     assert login is not None
     headers = (("Authorization", f"Bearer {login.token}"),)
     request = Request("POST", f"{login.url}/operator/{act}", headers, json.dumps(settings).encode())
-    answer = await stage.air.carry(request)
+    answer = await stage.air.carry(request, float("inf"))
     assert answer.status == 200, answer.body
 
 

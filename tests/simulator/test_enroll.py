@@ -23,10 +23,11 @@ from simulator.composition import KNOWN, What, compose
 from simulator.errors import UserError
 from simulator.journeys import STEPS
 from simulator.journeys.enroll import NO
+from simulator.memory import UTC_0, Air, VirtualLoop
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols.messages import REASONS, Request, Response, Unknown
 from simulator.protocols.policy import PolicySigner
-from simulator.rehearsal import Air, Rehearsed, Stage, VirtualLoop, rehearse
+from simulator.rehearsal import Rehearsed, Stage, rehearse
 
 SCENARIO = """
 title = "Enrollment"
@@ -97,9 +98,9 @@ def _listen(monkeypatch: pytest.MonkeyPatch, say: Say) -> Heard:
     heard = Heard()
 
     class Overheard(Air):
-        async def carry(self, request: Request) -> Response:
+        async def carry(self, request: Request, deadline: float) -> Response:
             if "/devicemanagement/" not in request.url:
-                return await super().carry(request)
+                return await super().carry(request, deadline)
             query = dict(pair.split("=", 1) for pair in request.url.partition("?")[2].split("&"))
             message = pb.DeviceManagementRequest.FromString(request.body)
             heard.platforms.append((query["request"], unquote_plus(query["platform"])))
@@ -107,7 +108,7 @@ def _listen(monkeypatch: pytest.MonkeyPatch, say: Say) -> Heard:
             said = say(query["request"], self.clock.now())
             if isinstance(said, Response):
                 return said
-            answer = await super().carry(request)
+            answer = await super().carry(request, deadline)
             if said is not None:
                 raise said
             return answer
@@ -182,7 +183,7 @@ def test_each_way_leads_to_a_managed_fleet(tmp_path: Path, heard: Heard, way: st
         assert one.device_register_identification.attested_device_id == attested
         assert (len(one.ethernet_mac_address), len(one.dock_mac_address), len(one.manufacture_date)) == (12, 12, 10)
         # within the enrollment, 20 of them at 100 a second
-        assert 0 <= one.psm_determination_timestamp_ms - rehearsal.UTC_0 * 1000 <= 200
+        assert 0 <= one.psm_determination_timestamp_ms - UTC_0 * 1000 <= 200
     kinds = ("enterprise_check", "device_state_retrieval", "device_initial_enrollment_state")
     checks = (0, 20, 0) if determination == "unified" else (20, 0, 20)
     assert tuple(len(heard.of(name)) for name in kinds) == checks

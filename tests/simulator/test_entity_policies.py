@@ -16,11 +16,12 @@ from one_device import BOOT_S, TYPING_S, Asked, Bend, Life, drawn, live
 from reports.record import OUTCOMES
 from simulator.backend.management import Management
 from simulator.journeys import STEPS
+from simulator.memory import UTC_0
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import push
 from simulator.protocols.messages import REASONS, Response
 from simulator.protocols.policy import SHA256_RSA
-from simulator.rehearsal import UTC_0, Stage
+from simulator.rehearsal import Stage
 
 HOUR = 3600
 BROWSER_S, SESSION_S = BOOT_S + 5, BOOT_S + 5 + TYPING_S

@@ -15,8 +15,9 @@ from reports.record import OUTCOMES, SAMPLE, TRIGGERS
 from scenarios.load import load
 from simulator.composition import KNOWN
 from simulator.journeys import JOURNEYS, STEPS
+from simulator.memory import VirtualLoop
 from simulator.protocols.messages import REASONS
-from simulator.rehearsal import Rehearsed, Stage, VirtualLoop, rehearse
+from simulator.rehearsal import Rehearsed, Stage, rehearse
 
 DEVICES = 60
 # floor(60 * 80 / 2680) = 1 spare

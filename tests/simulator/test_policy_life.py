@@ -12,10 +12,11 @@ from reports.record import OUTCOMES
 from simulator.device import Device
 from simulator.draw import draw
 from simulator.journeys import STEPS
+from simulator.memory import UTC_0
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import push
 from simulator.protocols.messages import Broken, Response
-from simulator.rehearsal import UTC_0, Stage
+from simulator.rehearsal import Stage
 
 HOUR = 3600
 BROWSER_S, SESSION_S = BOOT_S + 5, BOOT_S + 5 + TYPING_S

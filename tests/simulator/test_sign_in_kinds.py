@@ -25,9 +25,10 @@ from simulator.composition import KNOWN
 from simulator.fleet import make_fleet
 from simulator.journeys import STEPS
 from simulator.kinds import kinds_of
+from simulator.memory import Air, VirtualClock, VirtualLoop
 from simulator.protocols.account import Account
 from simulator.protocols.messages import REASONS, Request, Response
-from simulator.rehearsal import URLS, Air, Rehearsed, Stage, VirtualClock, VirtualLoop, rehearse
+from simulator.rehearsal import URLS, Rehearsed, Stage, rehearse
 
 DEVICES = 100
 # floor(100 * 80 / 2680) = 2 spares
@@ -299,12 +300,12 @@ class NoTokens(Air):
         super().__init__(core, clock)
         self.cookies: list[str] = []
 
-    async def carry(self, request: Request) -> Response:
+    async def carry(self, request: Request, deadline: float) -> Response:
         """The core's answers but for that one's."""
         path = urlsplit(request.url).path
         if path == "/idp/sso":
             self.cookies.append(request.header("cookie"))
-        return Response(503) if path == "/oauth2/v4/token" else await super().carry(request)
+        return Response(503) if path == "/oauth2/v4/token" else await super().carry(request, deadline)
 
 
 def test_a_sign_in_that_broke_off_leaves_no_cookie(tmp_path: Path) -> None:
@@ -362,7 +363,7 @@ class AsksForCodes(Air):
 
     wrong = tickets = 0
 
-    async def carry(self, request: Request) -> Response:
+    async def carry(self, request: Request, deadline: float) -> Response:
         """The real provider's answers, and this page before its last one."""
         path = urlsplit(request.url).path
         if path == "/idp/otp":
@@ -374,7 +375,7 @@ class AsksForCodes(Air):
                 return self.kept.pop(typed["ticket"])
             self.wrong += 1
             return self._page(typed["ticket"])
-        response = await super().carry(request)
+        response = await super().carry(request, deadline)
         if path != "/idp/login-actions/authenticate" or b"SAMLResponse" not in response.body:
             return response
         self.tickets += 1
@@ -439,12 +440,12 @@ def test_the_token_for_device_management_is_asked_for_again(
     class Troubled(Air):
         left = times
 
-        async def carry(self, request: Request) -> Response:
+        async def carry(self, request: Request, deadline: float) -> Response:
             asked = dict(parse_qsl(request.body.decode(errors="replace")))
             if self.left and asked.get("scope") == "https://www.googleapis.com/auth/chromeosdevicemanagement":
                 self.left -= 1
                 return Response(status, (), b'{"error":"invalid_scope"}')
-            return await super().carry(request)
+            return await super().carry(request, deadline)
 
     async def play() -> Rehearsed:
         stage = Stage(load(str(path), known=KNOWN), air=Troubled)

@@ -13,8 +13,9 @@ from scenarios.load import load
 from simulator.agenda import Start
 from simulator.composition import KNOWN
 from simulator.device import Device
+from simulator.memory import VirtualLoop
 from simulator.protocols.account import Account
-from simulator.rehearsal import Stage, VirtualLoop
+from simulator.rehearsal import Stage
 from simulator.traveller import Traveller
 
 HERE = Path(__file__).parents[1]

@@ -17,8 +17,9 @@ from scenarios.load import Overrides, load
 from simulator.backend.core import Core
 from simulator.composition import KNOWN
 from simulator.fleet import device_facts, make_fleet
+from simulator.memory import UTC_0
 from simulator.protocols import management_pb2 as pb
-from simulator.rehearsal import UTC_0, Rehearsed, rehearse
+from simulator.rehearsal import Rehearsed, rehearse
 
 DAY = Path(__file__).parents[2] / "data" / "scenarios" / "reports.toml"
 MS = 1000
