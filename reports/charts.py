@@ -17,6 +17,7 @@ import altair as alt
 import vl_convert
 from altair.utils.schemapi import debug_mode
 
+from reports.messages import ENGLISH, Say
 from reports.series import Row
 
 HEIGHT: Final = 200
@@ -31,12 +32,16 @@ _FONT: Final = "system-ui, sans-serif"
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands over a chart; `told` says in words what the picture shows, for whoever does not see it."""
+    """What stands over a chart; `told` says in words what the picture shows, for whoever does not see it.
+
+    `say` is the language of what stands inside it.
+    """
 
     name: str
     title: str
     unit: str
     told: str
+    say: Say = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def lines(
         bad: the key that counts what did not end ok: a red foot below each slice that has some.
     """
     colours = dict(zip(series, SERIES, strict=False))
-    layers = [_acts(acts)] if acts else []
+    layers = [_acts(acts, caption.say)] if acts else []
     if limit is not None:
         layers.append(_across(limit))
     for at, key in enumerate(series):
@@ -100,24 +105,24 @@ def lines(
             layers.append(base.mark_area(color=colours[key], opacity=0.16, interpolate="monotone"))
         layers.append(base.mark_line(color=colours[key], strokeWidth=wide, interpolate="monotone", strokeCap="round"))
     legend = [(label, colours[key]) for key, label in series.items()]
-    legend += [("limit", FAIL)] if limit is not None else []
+    legend += [(caption.say("chart.limit"), FAIL)] if limit is not None else []
     if bad and (feet := [row for row in rows if row[bad]]):
         foot = alt.Chart(_data(feet)).mark_rect(color=FAIL, clip=False)
         layers.append(foot.encode(x=_time("from"), x2="to:T", y=alt.value(HEIGHT - 5), y2=alt.value(HEIGHT)))
-        legend.append(("some did not end ok", FAIL))
-    layers.append(_hover(rows, series, caption.unit))
+        legend.append((caption.say("chart.some_bad"), FAIL))
+    layers.append(_hover(rows, series, caption))
     return Chart(caption, tuple(legend), _finished(layers))
 
 
 def planned_and_actual(caption: Caption, rows: Sequence[Row], acts: Sequence[Row]) -> Chart:
     """Bars for what started, a line for what was planned."""
     bars = alt.Chart(_data(rows)).mark_bar(color=SERIES[0], opacity=0.45)
-    layers = [_acts(acts)] if acts else []
+    layers = [_acts(acts, caption.say)] if acts else []
     layers.append(bars.encode(x=_time("from", binned=True), x2="to:T", y=_figure("actual")))
     line = alt.Chart(_data(rows)).mark_line(color=SERIES[1], strokeWidth=2, interpolate="monotone")
     layers.append(line.encode(x=_time(), y=_figure("planned")))
-    series = {"actual": "started", "planned": "expected by the plan"}
-    layers.append(_hover(rows, series, caption.unit))
+    series = {"actual": caption.say("chart.started"), "planned": caption.say("chart.planned")}
+    layers.append(_hover(rows, series, caption))
     return Chart(caption, tuple(zip(series.values(), SERIES, strict=False)), _finished(layers))
 
 
@@ -131,12 +136,12 @@ def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: S
         y=_figure("count"),
         color=alt.Color("kind:N", scale=alt.Scale(domain=list(kinds), range=list(colours.values())), legend=None),
         tooltip=[
-            _clock(),
-            alt.Tooltip("kind:N", title="step · reason"),
-            alt.Tooltip("count:Q", format=",", title="count"),
+            _clock(caption.say),
+            alt.Tooltip("kind:N", title=caption.say("chart.step_reason")),
+            alt.Tooltip("count:Q", format=",", title=caption.say("chart.peak_count")),
         ],
     )
-    return Chart(caption, tuple(colours.items()), _finished([*([_acts(acts)] if acts else []), encoded]))
+    return Chart(caption, tuple(colours.items()), _finished([*([_acts(acts, caption.say)] if acts else []), encoded]))
 
 
 def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Chart:
@@ -150,7 +155,10 @@ def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Char
     y = alt.Y("percentile:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelFontSize=13))
     seconds = alt.Axis(title=None, grid=True, ticks=False, domain=False, tickCount=6, format="~s")
     x = alt.X("value:Q", axis=seconds, scale=alt.Scale(zero=True, nice=True))
-    tips = [alt.Tooltip(f"{key}:Q", format=".3~f", title=f"{key} (s)") for key in ("value", "low", "high")]
+    say = caption.say
+    tips = [
+        alt.Tooltip(f"{key}:Q", format=".3~f", title=f"{say(f'chart.{key}')} (s)") for key in ("value", "low", "high")
+    ]
     bands = alt.Chart(_data(_known(rows, "low", "high"))).mark_bar(
         height=10, color=SERIES[0], opacity=0.3, cornerRadius=5
     )
@@ -162,9 +170,15 @@ def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Char
     ]
     if limits:
         ticks = alt.Chart(_data(limits)).mark_tick(color=FAIL, thickness=3, size=26)
-        layers.append(ticks.encode(x=alt.X("limit:Q"), y=y, tooltip=[alt.Tooltip("limit:Q", title="limit (s)")]))
-    legend = (("band within this run", SERIES[0]), *((("objective", FAIL),) if limits else ()))
+        layers.append(
+            ticks.encode(x=alt.X("limit:Q"), y=y, tooltip=[alt.Tooltip("limit:Q", title=f"{say('chart.limit')} (s)")])
+        )
+    legend = ((say("chart.band"), SERIES[0]), *(((say("chart.objective"), FAIL),) if limits else ()))
     return Chart(caption, legend, _finished(layers, height=34 * len(order)))
+
+
+def _rung(say: Say) -> dict[str, str]:
+    return {"value": say("chart.value"), "low": say("chart.low"), "high": say("chart.high")}
 
 
 def _time(field: str = "t", *, binned: bool = False) -> Any:
@@ -180,22 +194,24 @@ def _figure(field: str) -> Any:
     return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
 
 
-def _clock() -> Any:
-    return alt.Tooltip("t:T", format="%H:%M:%S", title="city time")
+def _clock(say: Say) -> Any:
+    return alt.Tooltip("t:T", format="%H:%M:%S", title=say("chart.city_time"))
 
 
-def _hover(rows: Sequence[Row], series: Mapping[str, str], unit: str) -> Any:
+def _hover(rows: Sequence[Row], series: Mapping[str, str], caption: Caption) -> Any:
     """A column for each slice that shows itself, and its figures, under the pointer."""
     chosen = alt.selection_point(on="pointerover", clear="pointerout", nearest=False, fields=["t"], empty=False)
-    tips = [alt.Tooltip(f"{key}:Q", format=",.4~r", title=f"{label} ({unit})") for key, label in series.items()]
+    tips = [alt.Tooltip(f"{key}:Q", format=",.4~r", title=f"{label} ({caption.unit})") for key, label in series.items()]
     shown = alt.when(chosen).then(alt.value(0.08)).otherwise(alt.value(0))
     columns = alt.Chart(_data(rows)).mark_rect(color="var(--ink)")
-    return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=[_clock(), *tips]).add_params(chosen)
+    return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=[_clock(caption.say), *tips]).add_params(
+        chosen
+    )
 
 
-def _acts(acts: Sequence[Row]) -> Any:
+def _acts(acts: Sequence[Row], say: Say) -> Any:
     rules = alt.Chart(_data(acts)).mark_rule(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.5)
-    return rules.encode(x=_time(), tooltip=[_clock(), alt.Tooltip("act:N", title="operator")])
+    return rules.encode(x=_time(), tooltip=[_clock(say), alt.Tooltip("act:N", title=say("chart.operator"))])
 
 
 def _across(limit: float) -> Any:

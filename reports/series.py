@@ -143,8 +143,8 @@ def moved_until(
     return total
 
 
-def troubles(data: RunData, axis: Axis) -> tuple[list[str], list[Row]]:
-    """What did not end ok per slice by due: the most frequent (step, reason) by name, the rest as "other"."""
+def troubles(data: RunData, axis: Axis, other: str = "other") -> tuple[list[str], list[Row]]:
+    """What did not end ok per slice by due: the most frequent (step, reason) by name, the rest as `other`."""
     bad = data.samples[data.samples["outcome"] != _OK]
     bad = bad[of_steps(data.run, bad)]
     kind = bad["step"].astype(np.int64) << 16 | bad["reason"]
@@ -156,9 +156,7 @@ def troubles(data: RunData, axis: Axis) -> tuple[list[str], list[Row]]:
         per_slice = axis.count(chosen["due"])
         if not per_slice.any():
             continue
-        names.append(
-            "other" if one is None else f"{data.run['steps'][one >> 16]} · {data.run['reasons'][one & 0xFFFF]}"
-        )
+        names.append(other if one is None else f"{data.run['steps'][one >> 16]} · {data.run['reasons'][one & 0xFFFF]}")
         rows += [axis.row(at, kind=names[-1], count=int(count)) for at, count in enumerate(per_slice) if count]
     return names, rows
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reports.messages import ENGLISH, Say
+
 NOTHING = "–"
-NONE_TESTED = "None of your systems was tested."
-GOOGLE = "Google's accounts"
-"""What stands in around an identity provider that was named, as the city's own systems have it around theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +32,51 @@ class Tested:
     left_out: list[tuple[str, str]]
 
 
-def headline(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
+def headline(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> Headline:
     """The verdict as a reader hears it first, and why."""
-    where = "" if what_was_tested(run, summary).tested else " in rehearsal"
+    rehearsal = "" if what_was_tested(run, summary).tested else "_rehearsal"
     objectives = summary["objectives"]
     if not summary["harness"]["trustworthy"]:
-        return Headline(
-            "untrusted",
-            "Cannot be trusted",
-            "These numbers decide nothing: " + "; ".join(summary["harness"]["reasons"]) + ".",
-        )
+        reasons = "; ".join(say.heard(reason) for reason in summary["harness"]["reasons"])
+        return Headline("untrusted", say("word.untrusted"), say("because.untrusted", reasons=reasons))
     if summary["partial"]:
-        return _cut_short(summary)
+        return _cut_short(summary, say)
     if not objectives:
-        return Headline("unknown", "Not judged", "The scenario sets no objective.")
+        return Headline("unknown", say("word.unjudged"), say("because.no_objective"))
     missed = [row for row in objectives if row["verdict"] == "fail"]
     open_ones = [row for row in objectives if row["verdict"] == "unknown"]
     if missed:
-        return Headline("fail", f"Does not hold{where}", f"Missed {_of(missed, objectives)}: {_names(missed)}.")
+        return Headline("fail", say(f"word.fails{rehearsal}"), say("because.missed", **_some(missed, objectives, say)))
     if open_ones:
-        return Headline(
-            "unknown", "Undecided", f"The evidence cannot decide {_of(open_ones, objectives)}: {_names(open_ones)}."
-        )
-    met = "The one objective was met." if len(objectives) == 1 else f"All {len(objectives)} objectives were met."
-    return Headline("pass", f"Holds{where}", met)
+        because = say("because.undecided", **_some(open_ones, objectives, say))
+        return Headline("unknown", say("word.undecided"), because)
+    met = say("because.met_one") if len(objectives) == 1 else say("because.met", every=len(objectives))
+    return Headline("pass", say(f"word.holds{rehearsal}"), met)
 
 
-def down(outage: Mapping[str, Any]) -> str:
+def down(outage: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """One of summary.json's outages in a line."""
     minutes = round((outage["to_s"] - outage["from_s"]) / 60)
-    span = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return (
-        f"{city_clock(outage['city_s'])}  {outage['step']}: {outage['not_ok']:,} of {outage['count']:,} not ok"
-        f" within {span} ({outage['reason']})"
+    return say(
+        "down.minute" if minutes == 1 else "down.minutes",
+        clock=city_clock(outage["city_s"]),
+        step=outage["step"],
+        not_ok=f"{outage['not_ok']:,}",
+        count=f"{outage['count']:,}",
+        minutes=minutes,
+        reason=outage["reason"],
     )
 
 
-def _cut_short(summary: Mapping[str, Any]) -> Headline:
-    why = str(summary["ended"]["detail"])
+def _cut_short(summary: Mapping[str, Any], say: Say) -> Headline:
+    why = say.heard(str(summary["ended"]["detail"]))
     if summary["verdict"] == "fail":
-        return Headline("fail", "Gave in", f"The run was stopped to spare the target: {why}.")
-    cut = "The run did not come to its end, so it decides nothing"
-    return Headline("unknown", "Cut short", f"{cut}: {why}." if why else f"{cut}.")
+        return Headline("fail", say("word.gave_in"), say("because.stopped", why=why))
+    cut = say("because.cut_short_why", why=why) if why else say("because.cut_short")
+    return Headline("unknown", say("word.cut_short"), cut)
 
 
-def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Tested:
+def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> Tested:
     """Sort the services into tested, stood in and left out (those that no step reached)."""
     reached = {name.partition(".")[0] for name in summary["steps"]}
     found = Tested([], [], [])
@@ -91,30 +90,30 @@ def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Teste
         )
         place.append((service, str(target.get("url") or "")))
         if place is found.tested and "steps" in target:
-            found.stood_in.append((GOOGLE, ""))
+            found.stood_in.append((say("google"), ""))
     return found
 
 
-def standing(run: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+def standing(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What the verdict is a verdict about, in a sentence or two."""
     pace = summary["compression"]
-    kind = "One run in real time." if pace == 1 else f"One run: a stress at {pace:g} times the real rate."
-    tested = what_was_tested(run, summary)
+    kind = say("standing.real_time") if pace == 1 else say("standing.stress", pace=f"{pace:g}")
+    tested = what_was_tested(run, summary, say)
     if not tested.tested:
-        return f"{kind} A rehearsal against stand-ins: {NONE_TESTED[0].lower()}{NONE_TESTED[1:]}"
-    shared = _shared(run.get("accounts") or {})
-    names = [service for service, _ in tested.tested]
-    also = f"; {_and([name for name, _ in tested.stood_in])} stood in" if tested.stood_in else ""
+        return kind + say("standing.rehearsal")
+    names = say.many([service for service, _ in tested.tested])
+    others = say.many([name for name, _ in tested.stood_in])
+    which = "standing.tested_also" if tested.stood_in else "standing.tested"
     acts = sorted(set(run.get("left_out", ())))
-    left_out = f" Left out, since only a stand-in does as the scenario says: {_and(acts)}." if acts else ""
-    return f"{kind} Tested: {_and(names)}{also}.{left_out}{shared}"
+    left_out = say("standing.left_out", acts=say.many(acts)) if acts else ""
+    return kind + say(which, names=names, others=others) + left_out + _shared(run.get("accounts") or {}, say)
 
 
-def _shared(accounts: Mapping[str, Any]) -> str:
+def _shared(accounts: Mapping[str, Any], say: Say) -> str:
     """That people shared accounts, if they did: a provider answers one account otherwise than many."""
     if not accounts.get("reused"):
         return ""
-    return f" {accounts['people']:,} people shared {accounts['accounts']:,} accounts."
+    return say("standing.shared", people=f"{accounts['people']:,}", accounts=f"{accounts['accounts']:,}")
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -124,22 +123,22 @@ def figure(value: float | None, unit: str) -> str:
     return share(value) if unit == "share" else duration(value * 1000)
 
 
-def measured(objective: Mapping[str, Any]) -> str:
+def measured(objective: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What was measured of an objective of summary.json."""
     if objective["value"] is None and "at_least" in objective:
-        return over(objective["at_least"] * 1000)
+        return over(objective["at_least"] * 1000, say)
     return figure(objective["value"], objective["unit"])
 
 
-def time_of(row: Mapping[str, Any], name: str) -> str:
+def time_of(row: Mapping[str, Any], name: str, say: Say = ENGLISH) -> str:
     """A percentile of a step of summary.json, "p95" or the like."""
     known = row["latency_ms"][name]
-    return duration(known) if known is not None else over(row["at_least_ms"])
+    return duration(known) if known is not None else over(row["at_least_ms"], say)
 
 
-def over(at_least_ms: float | None) -> str:
+def over(at_least_ms: float | None, say: Say = ENGLISH) -> str:
     """A time that falls among the outcomes other than ok, of which only that is known."""
-    return "none ok" if at_least_ms is None else f"> {duration(at_least_ms)}"
+    return say("figure.none_ok") if at_least_ms is None else f"> {duration(at_least_ms)}"
 
 
 def duration(ms: float | None) -> str:
@@ -151,12 +150,12 @@ def duration(ms: float | None) -> str:
     return f"{ms / 1000:.3g} s" if ms < 999_500 else f"{ms / 1000:,.0f} s"
 
 
-def span(low_ms: float | None, high_ms: float | None) -> str:
+def span(low_ms: float | None, high_ms: float | None, say: Say = ENGLISH) -> str:
     """From one to another number of milliseconds; the unit is said once where it is the same."""
     if low_ms is None:
-        return "among errors"
+        return say("figure.among_errors")
     if high_ms is None:
-        return f"over {duration(low_ms)}"
+        return say("figure.over", figure=duration(low_ms))
     low, high = duration(low_ms), duration(high_ms)
     same = low.rpartition(" ")[2] == high.rpartition(" ")[2]
     return f"{low.rpartition(' ')[0] if same else low}–{high}"
@@ -190,13 +189,7 @@ def city_clock(city_s: float) -> str:
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def _of(some: list[Any], every: list[Any]) -> str:
-    return f"{len(some)} of {len(every)} objectives"
-
-
-def _names(rows: list[Any]) -> str:
-    return ", ".join(row["name"] for row in rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+def _some(rows: list[Any], every: list[Any], say: Say) -> dict[str, object]:
+    names = say("list.comma").join(say.heard(row["name"]) for row in rows[:4])
+    names = say("names.more", names=names, more=len(rows) - 4) if len(rows) > 4 else names
+    return {"some": len(rows), "every": len(every), "names": names}

@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from simulator.run import RunOptions, run
 
-    return run(_what(options), RunOptions(options.engines, options.broker, options.out, options.web, options.verbose))
+    how = RunOptions(options.engines, options.broker, options.out, options.web, options.verbose, options.lang)
+    return run(_what(options), how)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -91,7 +92,7 @@ def _metadata(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
-    return report_again(options.runs)
+    return report_again(options.runs, options.lang)
 
 
 def _backend(options: argparse.Namespace) -> int:

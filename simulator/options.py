@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from reports.messages import LANGUAGES
 from simulator.exports import EXPORTS
 
 _WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
@@ -17,13 +18,15 @@ def parser_of_all() -> argparse.ArgumentParser:
     what = _scenario_options()
     secret = _secret_options()
     people = _people_options(secret)
+    lang = argparse.ArgumentParser(add_help=False)
+    lang.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report (default %(default)s)")
     engines = argparse.ArgumentParser(add_help=False)
     engines.add_argument("--engines", type=_positive, default=1, metavar="N", help="processes that send (default 1)")
     broker = argparse.ArgumentParser(add_help=False)
     broker.add_argument(
         "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
     )
-    run = commands.add_parser("run", parents=[what, people, engines, broker], help="play a scenario and judge it")
+    run = commands.add_parser("run", parents=[what, people, engines, broker, lang], help="play a scenario and judge it")
     run.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
@@ -46,7 +49,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     accounts.set_defaults(accounts=None, reuse_accounts=False)
     commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
-    report = commands.add_parser("report", help="judge and report recorded runs again")
+    report = commands.add_parser("report", parents=[lang], help="judge and report recorded runs again")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
     _add_backend(commands, [broker, secret])
     return parser

@@ -22,6 +22,7 @@ import gevent
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.messages import Lang
 from reports.runfolder import RunFolder
 from simulator.children import ChildFailed
 from simulator.composition import TARGET, Composition, What, accounts_of, compose, order_of
@@ -48,7 +49,7 @@ CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 class RunOptions:
     """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI).
 
-    `verbose` shows the check that a named target gets first even when it ends well.
+    `verbose` shows the check that a named target gets first even when it ends well; `lang` is the report's language.
     """
 
     engines: int = 1
@@ -56,6 +57,7 @@ class RunOptions:
     base: Path = Path("runs")
     web_port: int | None = None
     verbose: bool = False
+    lang: Lang = "en"
 
 
 def run(what: What, options: RunOptions) -> int:
@@ -98,7 +100,7 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     finally:
         if recording is not None:
             recording.close()
-    return recording.exit_code(conclude(recording.path, sys.stdout))
+    return recording.exit_code(conclude(recording.path, sys.stdout, options.lang))
 
 
 def check_first(what: What, options: RunOptions) -> int:

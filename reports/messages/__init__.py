@@ -1,0 +1,81 @@
+"""Every text that a page shows, by key, in English and Japanese.
+
+A table is a file of this folder: key -> (English, Japanese), with the same {placeholders} in both. TABLES lists them.
+No figure is computed or formatted here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, Literal
+
+from reports.messages.heard import HEARD
+from reports.messages.page import PAGE
+from reports.messages.verdict import VERDICT
+
+Lang = Literal["en", "ja"]
+Table = Mapping[str, tuple[str, str]]
+
+LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
+TABLES: Final[tuple[Table, ...]] = (VERDICT, PAGE)
+"""To add texts: a file with a table, and a row here."""
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+class Say:
+    """The texts of one language.
+
+    Args:
+        lang: one of LANGUAGES.
+    """
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang = lang
+        self._at = LANGUAGES.index(lang)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, its placeholders filled. Raises KeyError for a key or placeholder that is not there."""
+        return _TEXTS[key][self._at].format_map(values)
+
+    def heard(self, text: str) -> str:
+        """A sentence of run.json or summary.json, which are in English, as this language has it.
+
+        What no row of HEARD knows (a user's own question, what a server said) stays as it was written.
+        """
+        if not self._at:
+            return text
+        for pattern, said in _patterns():
+            if found := pattern.fullmatch(text):
+                return said.format_map({name: self.heard(part) for name, part in found.groupdict().items()})
+        return text
+
+    def many(self, names: list[str]) -> str:
+        """A list in words."""
+        if len(names) < 2:
+            return names[0] if names else self("list.none")
+        return self("list.and", first=self("list.comma").join(names[:-1]), last=names[-1])
+
+
+ENGLISH: Final = Say("en")
+
+_TEXTS: Final[dict[str, tuple[str, str]]] = {key: both for table in TABLES for key, both in table.items()}
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(_pattern(english), re.DOTALL), japanese) for english, japanese in HEARD]
+
+
+def _pattern(english: str) -> str:
+    parts = _PLACEHOLDER.split(english)
+    return "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+
+
+def texts() -> dict[str, tuple[Any, ...]]:
+    """All texts by key, in the order of LANGUAGES; raises ValueError where two tables share a key."""
+    if len(_TEXTS) != sum(len(table) for table in TABLES):
+        raise ValueError("two tables of messages share a key")
+    return dict(_TEXTS)

@@ -1,0 +1,107 @@
+"""Sentences that run.json and summary.json hold in English, and how Japanese has them: (English, Japanese).
+
+A {placeholder} stands for any text. What our own code writes there belongs here; the first row that fits is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+HEARD: Final[tuple[tuple[str, str], ...]] = (
+    # objectives
+    ("nothing of it was recorded", "記録がありません"),
+    ("{bad} of {count} did not end ok", "{count} 件中 {bad} 件が正常に終わりませんでした"),
+    ("{step} has no {measure} time", "{step} には {measure} の時間がありません"),
+    (
+        "{count} samples are too few: p{percentile} needs {least}",
+        "{count} 件では不足です。p{percentile} には {least} 件必要です",
+    ),
+    ("the whole band keeps the limit", "幅の全体が上限の内側にあります"),
+    ("the whole band breaks the limit", "幅の全体が上限を超えています"),
+    ("it falls among the outcomes other than ok", "正常に終わらなかったものの中に入ります"),
+    ("the band lies on both sides of the limit", "幅が上限をまたいでいます"),
+    ("the run cannot be trusted", "この実行は信頼できません"),
+    ("the run did not come to its end", "実行が最後まで終わりませんでした"),
+    ("{step} p{percentile} latency", "{step} p{percentile} 遅延"),
+    ("{step} p{percentile} service", "{step} p{percentile} 応答時間"),
+    ("{step} errors", "{step} 失敗の割合"),
+    # trust
+    ("the run was killed before its end", "実行が終わる前に強制終了されました"),
+    (
+        "starts were {late} ms late in the worst window, the limit is {limit} ms",
+        "最悪の時間帯で開始が {late} ms 遅れました(許容は {limit} ms)",
+    ),
+    (
+        "an engine's loop lagged {lag} ms in the worst window, the limit is {limit} ms",
+        "最悪の時間帯でエンジンの処理ループが {lag} ms 遅れました(許容は {limit} ms)",
+    ),
+    (
+        "an engine waited for a core {share} of the worst window, the limit is {limit}",
+        "最悪の時間帯の {share} でエンジンが CPU の空きを待ちました(許容は {limit})",
+    ),
+    (
+        "tasks waited for a core {share} of the worst window, the limit is {limit}",
+        "最悪の時間帯の {share} で処理が CPU の空きを待ちました(許容は {limit})",
+    ),
+    ("samples that ended as {reason}: {count}", "{reason} で終わった記録: {count} 件"),
+    (
+        "max_rate_per_s held {count} exchanges back: less was asked than the scenario says",
+        "max_rate_per_s により {count} 件の送信を抑えました。シナリオより少ない負荷でした",
+    ),
+    (
+        "The stand-in shared our cores: its times and ours lengthen each other.",
+        "代役と負荷発生側が同じ CPU を使ったため、互いの時間が延びています。",
+    ),
+    (
+        "No engine told how it fared; lateness alone was judged.",
+        "エンジンの状態の記録がないため、開始の遅れだけで判断しました。",
+    ),
+    ("the embedded {name} ended during the run", "組み込みの {name} が実行中に終了しました"),
+    # how a run ended
+    ("complete", "最後まで完了"),
+    ("interrupted", "利用者による中断"),
+    ("aborted", "対象保護のため停止"),
+    ("killed", "強制終了"),
+    ("failed", "内部エラー"),
+    # the scenarios that ship
+    ("Morning peak", "朝のピーク"),
+    ("Sign-in peak", "サインインのピーク"),
+    ("First day", "初日"),
+    ("Last day", "最終日"),
+    ("Ordinary day", "通常の一日"),
+    ("After a holiday", "連休明け"),
+    ("Token expiry, at once", "トークンの一斉失効"),
+    ("Token expiry, spread", "トークンの失効(分散)"),
+    (
+        "{people} people open their lids between {from} and {until}: do sign-in, policy, push and updates keep up?",
+        "{from}から{until}までの間に {people} 人が端末を開きます。サインイン、ポリシー、プッシュ通知、更新は耐えられますか?",
+    ),
+    (
+        "{people} people sign in online between {from} and {until}, and ask for nothing else: does the identity provider keep up?",
+        "{from}から{until}までの間に {people} 人がオンラインでサインインだけを行います。認証基盤は耐えられますか?",
+    ),
+    (
+        "{people} people come back after nine days, and every one has to sign in online: does the identity provider bear it?",
+        "9 日ぶりに {people} 人が戻り、全員がオンラインでサインインします。認証基盤は耐えられますか?",
+    ),
+    (
+        "{devices} new Chromebooks are opened between {from} and {until}: do enrollment and first sign-ins keep up?",
+        "{from}から{until}までの間に新しい Chromebook {devices} 台が開かれます。登録と初回サインインは耐えられますか?",
+    ),
+    (
+        "{devices} Chromebooks leave the fleet between {from} and {until}: does the management server let all of them go?",
+        "{from}から{until}までの間に Chromebook {devices} 台が管理から外れます。管理サーバーはすべて処理できますか?",
+    ),
+    (
+        "{people} people work from eight to half past five: what do their devices ask all day, and does it keep up?",
+        "{people} 人が 8 時から 17 時半まで働きます。端末は一日に何を問い合わせ、システムは耐えられますか?",
+    ),
+    (
+        "All tokens of {people} sessions die at {at}: how long until everybody is signed in again?",
+        "{at}に {people} 件のセッションのトークンがすべて失効します。全員が再びサインインするまでどれだけかかりますか?",
+    ),
+    (
+        "All tokens of {people} sessions die at {at}, and devices notice over ten minutes: does that spare the provider?",
+        "{at}に {people} 件のセッションのトークンがすべて失効し、端末は 10 分かけて気づきます。認証基盤の負担は軽くなりますか?",
+    ),
+)

@@ -1,0 +1,149 @@
+"""The sections of report.html, in order: a section is one function here, one row in SECTIONS and one template.
+
+A function takes the story and returns what its template, templates/sections/<name>.html.j2, finds as `content`
+(`charts`, if there, are drawn live); None leaves the section out. Sums are in series, words in messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from reports import figures, wording
+from reports.charts import Chart
+from reports.series import processes
+from reports.steps import is_milestone
+from reports.story import Story
+
+TROUBLES_SHOWN: Final = 60
+EXAMPLES_SHOWN: Final = 3
+_LONGEST_TEXT: Final = 400
+
+Content = Mapping[str, Any]
+
+
+def verdict(of: Story) -> Content:
+    """The verdict in words, and the question it answers."""
+    return {
+        "headline": wording.headline(of.run, of.summary, of.say),
+        "standing": wording.standing(of.run, of.summary, of.say),
+        "question": of.say.heard(of.summary["question"]),
+    }
+
+
+def facts(of: Story) -> Content:
+    """The few figures of the first screen: a name, a figure, what to know about it."""
+    say, devices, steps = of.say, of.summary["devices"], of.summary["steps"]
+    rows = []
+    if (row := steps.get("ready")) is not None:
+        known, ends = row["latency_ms"]["p95"], row["latency_band_ms"]["p95"]
+        band = say("facts.band", span=wording.span(ends[0], ends[1], say)) if ends else say("facts.no_band")
+        text = wording.duration(known) if known is not None else wording.over(row["at_least_ms"], say)
+        rows.append((say("facts.ready95"), text, band if known is not None else say("facts.not95")))
+        rows.append((say("facts.got_ready"), f"{row['ok']:,}", say("facts.of_lids", count=f"{row['count']:,}")))
+    key = "facts.enrolled_before" if "enrolled_before" in devices else "facts.enrolled"
+    counts = {"count": f"{devices['enrolled']:,}", "before": f"{devices.get('enrolled_before', 0):,}"}
+    rows.append((say("facts.devices"), f"{devices['planned']:,}", say(key, **counts)))
+    real = [row for name, row in steps.items() if not is_milestone(name)]
+    count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
+    rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
+    peak = of.summary["phases"]["morning"]["peak_per_s"]
+    rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
+    return {"rows": rows}
+
+
+def objectives(of: Story) -> Content:
+    """Each objective with where it stands against its limit; what was tested; whether to trust it."""
+    return {
+        "rows": [{**row, "gauge": _gauge(row)} for row in of.summary["objectives"]],
+        "tested": wording.what_was_tested(of.run, of.summary, of.say),
+    }
+
+
+def ready(of: Story) -> Content | None:
+    """How long people waited."""
+    drawn = list(figures.ready(of))
+    return {"charts": drawn} if drawn else None
+
+
+def morning(of: Story) -> Content:
+    """What happened when."""
+    return _drawn(of, figures.arrivals, figures.online, figures.throughput)
+
+
+def latency(of: Story) -> Content:
+    """How slow it was when."""
+    return {**_drawn(of, figures.latencies), "slice_s": of.axis.width_s}
+
+
+def steps(of: Story) -> Content:
+    """Every step in figures."""
+    return {"rows": of.summary["steps"]}
+
+
+def errors(of: Story) -> Content:
+    """What did not end ok by (step, reason), most frequent first, with examples; bounded, whatever a server sent."""
+    examples: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in of.data.examples:
+        kept = examples.setdefault((one["step"], one["reason"]), [])
+        if len(kept) < EXAMPLES_SHOWN:
+            kept.append({**one, **{key: str(one[key])[:_LONGEST_TEXT] for key in ("detail", "url")}})
+    rows = [
+        {
+            "step": step,
+            "reason": reason,
+            "count": count,
+            "of": row["count"],
+            "examples": examples.get((step, reason), []),
+        }
+        for step, row in of.summary["steps"].items()
+        for reason, count in row["reasons"].items()
+    ]
+    rows.sort(key=lambda row: -row["count"])
+    rest = rows[TROUBLES_SHOWN:]
+    more = {"more": len(rest), "more_count": sum(row["count"] for row in rest)}
+    return {**_drawn(of, figures.troubles), "rows": rows[:TROUBLES_SHOWN], **more}
+
+
+def bandwidth(of: Story) -> Content:
+    """What the lines carried."""
+    return _drawn(of, figures.bandwidth)
+
+
+def harness(of: Story) -> Content:
+    """How we fared ourselves."""
+    return {**_drawn(of, figures.harness), "processes": processes(of.data)}
+
+
+def again(of: Story) -> Content:
+    """What was run, and how to run it again."""
+    return {"folder": of.data.path.name}
+
+
+SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
+    "verdict": verdict,
+    "facts": facts,
+    "objectives": objectives,
+    "ready": ready,
+    "morning": morning,
+    "latency": latency,
+    "steps": steps,
+    "errors": errors,
+    "bandwidth": bandwidth,
+    "harness": harness,
+    "again": again,
+}
+
+
+def _drawn(of: Story, *makers: Callable[[Story], Iterable[Chart]]) -> dict[str, Any]:
+    return {"charts": [chart for make in makers for chart in make(of)]}
+
+
+def _gauge(row: Mapping[str, Any]) -> dict[str, float] | None:
+    """Where value, band and limit stand on a bar, in percent of its length; None where there is nothing to draw."""
+    if row["value"] is None:
+        return None
+    known = [x for x in (row["value"], row["high"], row["limit"]) if x is not None]
+    full = max(known) * 1.15 or 1.0
+    places = {key: row[key] if row[key] is not None else row["value"] for key in ("value", "low", "high", "limit")}
+    return {key: round(100 * value / full, 2) for key, value in places.items()}
