@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from simulator.run import RunOptions, run
 
-    how = RunOptions(options.engines, options.broker, options.out, options.web, options.verbose, options.lang)
+    how = RunOptions(
+        options.engines, options.broker, options.out, options.web, options.verbose, options.lang, options.metrics
+    )
     return run(_what(options), how)
 
 

@@ -31,6 +31,12 @@ def parser_of_all() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
     run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
+    run.add_argument(
+        "--metrics",
+        default="",
+        metavar="[HOST:]PORT",
+        help="serve Prometheus metrics while it plays, and a Grafana dashboard at /grafana.json",
+    )
     run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
     check = commands.add_parser(
         "check", parents=[what, people, broker], help="one device, every exchange shown, no load"

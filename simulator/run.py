@@ -33,13 +33,16 @@ from simulator.fleet import make_fleet
 from simulator.health import MachineHealth
 from simulator.journeys import STEPS
 from simulator.keeper import Keeper
+from simulator.metrics import Metrics, MetricsServer
 from simulator.order import Order
 from simulator.plan import limits_missed
 from simulator.progress import Progress
 from simulator.protection import Protection, leave_faults, leave_notes
+from simulator.protocols.messages import REASONS
 from simulator.provider import named_provider
 from simulator.runrecord import run_record
 from simulator.standins import StandIns, StandInSettings
+from simulator.tally import Planned, Tally
 
 INTERRUPTED, OUR_BUG, UNTRUSTED, USAGE = 130, 70, 3, 2
 CHECK = [sys.executable, "-P", "-m", "simulator.check"]
@@ -50,6 +53,7 @@ class RunOptions:
     """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI).
 
     `verbose` shows the check that a named target gets first even when it ends well; `lang` is the report's language.
+    `metrics` is where Prometheus metrics are served, "[HOST:]PORT"; "" for nowhere.
     """
 
     engines: int = 1
@@ -58,6 +62,7 @@ class RunOptions:
     web_port: int | None = None
     verbose: bool = False
     lang: Lang = "en"
+    metrics: str = ""
 
 
 def run(what: What, options: RunOptions) -> int:
@@ -161,6 +166,22 @@ class Recording:
         self._machine = MachineHealth("run")
         self._next_health = 0.0
         scenario = composition.scenario
+        planned = Planned(
+            scenario.name,
+            scenario.devices,
+            int(composition.enrolled.sum()),
+            scenario.staff,
+            scenario.day.compression,
+            composition.lead_s,
+            scenario.day.start_s,
+            composition.end_s,
+        )
+        self._tally = Tally(STEPS, REASONS)
+        self._progress = Progress(sys.stdout, self._tally, planned)
+        self._metrics: MetricsServer | None = None
+        if options.metrics:
+            self._metrics = MetricsServer(options.metrics, Metrics(self._tally, planned, composition.basis))
+            print(f"metrics at {self._metrics.url}/metrics", flush=True)
         self._folder = RunFolder.create(options.base, scenario.name, datetime.now(UTC))
         self._record = run_record(composition, options.engines, stand_ins.urls, sys.argv[1:])
         self._folder.write_run(self._record)
@@ -168,14 +189,6 @@ class Recording:
         stand_ins.hear_health(self._stand_in_health)
         file = composition.enrollments
         self._keeper = None if file is None else Keeper(file, self._not_kept)
-        self._progress = Progress(
-            sys.stdout,
-            STEPS,
-            devices=scenario.devices,
-            enrolled=int(composition.enrolled.sum()),
-            people=scenario.staff,
-            end_s=composition.end_s,
-        )
 
     @property
     def path(self) -> Path:
@@ -191,7 +204,7 @@ class Recording:
     def samples(self, batch: bytes, records: NDArray[np.void]) -> None:
         """As Listener.samples."""
         self._folder.add_samples(batch)
-        self._progress.take(records)
+        self._tally.take(records)
         self._protection.take(records)
 
     def example(self, example: dict[str, Any]) -> None:
@@ -205,7 +218,7 @@ class Recording:
 
     def health(self, row: dict[str, Any]) -> None:
         """As Listener.health."""
-        self._folder.add_health(row)
+        self._hear(row)
 
     def distrust(self, reason: str) -> None:
         """As Listener.distrust."""
@@ -220,13 +233,13 @@ class Recording:
         """Show progress; write our own health, and what is enrolled, once a second."""
         assert self.conductor is not None
         now = time.monotonic() - self.conductor.t0 if self.conductor.t0 else 0.0
-        self._progress.online = sum(self.conductor.online.values())
+        self._tally.online = sum(self.conductor.online.values())
         self._progress.show(now)
         if self._keeper is not None:
             self._keeper.tick()
         if now >= self._next_health:
             self._next_health = max(now, self._next_health + 1.0)
-            self._folder.add_health(self._machine.row(now))
+            self._hear(self._machine.row(now))
         if self.cut is None and (cut := self._protection.verdict(now, time.time())):
             self.cut = cut
             print(f"\nstopping: {cut[1]}", flush=True)
@@ -253,7 +266,10 @@ class Recording:
         return OUR_BUG if self._tracebacks else judged
 
     def close(self) -> None:
-        """Close the folder's files."""
+        """Close the folder's files, the screen and the metrics."""
+        self._progress.close()
+        if self._metrics is not None:
+            self._metrics.close()
         self._folder.close()
 
     def _not_kept(self, line: str) -> None:
@@ -261,6 +277,10 @@ class Recording:
             print(f"fleetrush: {line}", file=sys.stderr)
             self.distrust(line)
 
+    def _hear(self, row: dict[str, Any]) -> None:
+        self._tally.hear(row)
+        self._folder.add_health(row)
+
     def _stand_in_health(self, row: dict[str, Any]) -> None:
         now = time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0
-        self._folder.add_health({"t": round(now, 3), "who": "backend", **row})
+        self._hear({"t": round(now, 3), "who": "backend", **row})

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from lxml import etree
+from prometheus import Prometheus, free_port
 
 from reports.record import OPERATOR, OUTCOMES, SAMPLE, TRIGGERS
+from simulator.metrics import dashboard
 
 SMALL = Path(__file__).parent / "data" / "scenarios" / "small.toml"
 DEVICES = 90
@@ -89,25 +91,38 @@ BROKERS = [
 ]
 
 
+class Played(NamedTuple):
+    """A run: its folder, what it printed, and the series that Prometheus kept for each expression of the dashboard."""
+
+    folder: Path
+    printed: str
+    shown: dict[str, list[dict[str, Any]]]
+
+
 @pytest.fixture(scope="module", params=BROKERS)
-def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """One small morning with each broker, on two engines: its folder and what it printed."""
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """One small morning with each broker, on two engines."""
     folder = tmp_path_factory.mktemp("runs")
     # A folder of that name lies where the user stands: ours must be found all the same.
     (folder / "elsewhere").mkdir()
     (folder / "elsewhere" / "scenarios").mkdir()
-    process = subprocess.run(
-        [*FLEETRUSH, "run", str(SMALL), "--engines", "2", "--broker", request.param, "--out", str(folder / "runs")],
-        capture_output=True,
-        text=True,
-        cwd=folder / "elsewhere",
-        timeout=LIMIT_S,
-        check=False,
-    )
-    print(process.stdout, process.stderr)
-    # 3 is a machine too busy to be trusted: the numbers below must hold all the same
-    assert process.returncode in (0, 3)
-    return _only(folder / "runs"), process.stdout
+    port = free_port()
+    arguments = ["--engines", "2", "--broker", request.param, "--out", str(folder / "runs"), "--metrics", str(port)]
+    with Prometheus(folder / "prometheus", port) as prometheus:
+        process = subprocess.run(
+            [*FLEETRUSH, "run", str(SMALL), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=folder / "elsewhere",
+            timeout=LIMIT_S,
+            check=False,
+        )
+        print(process.stdout, process.stderr)
+        # 3 is a machine too busy to be trusted: the numbers below must hold all the same
+        assert process.returncode in (0, 3)
+        asked = {one["expr"] for panel in json.loads(dashboard())["panels"] for one in panel["targets"]}
+        shown = {expression: prometheus.ask(expression.replace("$run", ".+")) for expression in asked}
+    return Played(_only(folder / "runs"), process.stdout, shown)
 
 
 def _load(run: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
@@ -115,9 +130,9 @@ def _load(run: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     return told, np.load(run / "samples.npy"), json.loads((run / "summary.json").read_text())
 
 
-def test_everybody_got_through(played: tuple[Path, str]) -> None:
+def test_everybody_got_through(played: Played) -> None:
     """All enroll, all staff get ready and hear the publish; counted from the samples, step by step, by arithmetic."""
-    told, samples, summary = _load(played[0])
+    told, samples, summary = _load(played.folder)
     assert samples.dtype == SAMPLE
     counts = {
         name: np.bincount(samples["outcome"][samples["step"] == index], minlength=5).tolist()
@@ -143,15 +158,15 @@ def test_everybody_got_through(played: tuple[Path, str]) -> None:
     assert devices.items() <= summary["devices"].items()
 
 
-def test_the_record_keeps_its_rules(played: tuple[Path, str]) -> None:
+def test_the_record_keeps_its_rules(played: Played) -> None:
     """Nothing before its due, no time that runs backwards, one `ready` a lid, spares closed, one act."""
-    told, samples, _ = _load(played[0])
+    told, samples, _ = _load(played.folder)
     assert (samples["able"] >= samples["due"]).all()
     assert (samples["sent"] >= samples["able"]).all()
     assert (samples["done"] >= samples["sent"]).all()
     ready = samples[samples["step"] == told["steps"].index("ready")]
     assert np.unique(ready["device"]).size == ready.size == STAFF
-    fleet = np.load(played[0] / "fleet.npy")
+    fleet = np.load(played.folder / "fleet.npy")
     assert fleet["staff"][ready["device"]].all()
     assert fleet["staff"].sum() == STAFF
     operators = samples[samples["device"] == OPERATOR]
@@ -165,9 +180,9 @@ def test_the_record_keeps_its_rules(played: tuple[Path, str]) -> None:
     assert ((waited > 0.02) & (waited < 12)).all()
 
 
-def test_a_ready_device_took_all_its_steps_in_order(played: tuple[Path, str]) -> None:
+def test_a_ready_device_took_all_its_steps_in_order(played: Played) -> None:
     """For each device the steps of its lid-open follow one another: each is able when the one before it was done."""
-    told, samples, _ = _load(played[0])
+    told, samples, _ = _load(played.folder)
     way = [told["journeys"].index(name) for name in ("boot", "sign_in")]
     real = np.array(["." in name for name in told["steps"]])
     for device in np.unique(samples["device"][samples["step"] == told["steps"].index("ready")])[:20]:
@@ -185,9 +200,9 @@ def test_a_ready_device_took_all_its_steps_in_order(played: tuple[Path, str]) ->
         assert names[-3:] == ["management.register_user", "management.user_policy", "management.push_token"]
 
 
-def test_the_summary_says_what_the_samples_say(played: tuple[Path, str]) -> None:
+def test_the_summary_says_what_the_samples_say(played: Played) -> None:
     """Percentiles by the plain definition (the ceil(p n)-th smallest), and every count, worked out again."""
-    told, samples, summary = _load(played[0])
+    told, samples, summary = _load(played.folder)
     for name in ("identity.login", "ready", "management.user_policy"):
         own = samples[samples["step"] == told["steps"].index(name)]
         latencies = sorted(((own["done"] - own["due"]) * 1000).tolist())
@@ -203,7 +218,7 @@ def test_the_summary_says_what_the_samples_say(played: tuple[Path, str]) -> None
     assert set(OUTCOMES[1:]) <= set(summary["steps"]["ready"])
 
 
-def test_the_folder_explains_itself(played: tuple[Path, str]) -> None:
+def test_the_folder_explains_itself(played: Played) -> None:
     """Every file is there and whole; the page needs no network; no secret was written; the words say what it was."""
     run, printed = played
     names = {path.name for path in run.iterdir()}
@@ -228,13 +243,33 @@ def test_the_folder_explains_itself(played: tuple[Path, str]) -> None:
         assert word not in everything, word
 
 
-def test_it_can_be_reported_again(played: tuple[Path, str]) -> None:
+def test_it_can_be_reported_again(played: Played) -> None:
     """The same folder gives the same summary, without being run again."""
     run, _ = played
     before = (run / "summary.json").read_bytes()
     again = subprocess.run([*FLEETRUSH, "report", str(run)], capture_output=True, timeout=60, check=False)
     assert again.returncode in (0, 3)
     assert (run / "summary.json").read_bytes() == before
+
+
+def test_a_dashboard_shows_the_morning(played: Played) -> None:
+    """What Prometheus scraped while it played: every panel of the Grafana dashboard has something to show but the one
+    of what did not end ok, and the last figures agree with the record."""
+    for expression, series in played.shown.items():
+        assert series or 'outcome!="ok"' in expression, expression
+
+    def last(expression: str) -> float:
+        (series,) = played.shown[expression]
+        return float(series["values"][-1][1])
+
+    summary = _load(played.folder)[2]
+    ready = last('fleetrush_steps_total{instance=~"$run",step="ready",outcome="ok"}')
+    assert ready == summary["devices"]["ready"] == STAFF
+    assert last('fleetrush_devices_online{instance=~"$run"}') == STAFF
+    p95_s = last('histogram_quantile(0.95, fleetrush_latency_seconds_bucket{instance=~"$run",step="ready"})')
+    # the bucket from 5 to 10 s, in which the record has it as well
+    assert 5 < p95_s <= 10
+    assert 5000 < summary["steps"]["ready"]["latency_ms"]["p95"] <= 10_000
 
 
 def _interrupted(tmp_path: Path, how: signal.Signals) -> tuple[int, Path, list[int]]:

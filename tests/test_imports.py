@@ -42,6 +42,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "simulator.exports": (),
     "simulator.operator": ("scenarios", "simulator.timetable", "simulator.protocols.messages"),
     "simulator.tape": ("reports", "simulator.protocols.messages", "simulator.redaction"),
+    "simulator.tally": ("reports",),
+    "simulator.progress": ("simulator.tally",),
     "simulator.device": (
         "scenarios",
         "simulator.fleet",
@@ -142,7 +144,7 @@ COMPOSERS = (
     "simulator.serve",
     "simulator.standins",
     "simulator.runrecord",
-    "simulator.progress",
+    "simulator.metrics",
 )
 
 IMPURE = frozenset({"time", "random", "socket", "asyncio", "uuid", "secrets", "threading", "selectors"})

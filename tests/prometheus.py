@@ -1,0 +1,63 @@
+"""A real Prometheus over one run: it scrapes while that plays, and is asked for what a dashboard shows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
+
+_CONFIG = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: fleetrush
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+class Prometheus:
+    """A running server that scrapes `scraped_port` once a second; its data goes into `folder`."""
+
+    def __init__(self, folder: Path, scraped_port: int) -> None:
+        folder.mkdir()
+        (folder / "prometheus.yml").write_text(_CONFIG.format(port=scraped_port))
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={self.url.removeprefix('http://')}",
+                "--log.level=error",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Prometheus:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def ask(self, expression: str, minutes: int = 2) -> list[dict[str, Any]]:
+        """The series of an expression over the last minutes, a value a second."""
+        now = time.time()
+        asked = f"{self.url}/api/v1/query_range?query={quote(expression)}&start={now - 60 * minutes}&end={now}&step=1"
+        with urlopen(asked, timeout=10) as answer:
+            series: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return series
