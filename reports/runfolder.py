@@ -76,6 +76,12 @@ class RunFolder:
                 return cls(path)
             number += 1
 
+    @classmethod
+    def named(cls, path: Path) -> RunFolder:
+        """Make exactly that folder. Raises FileExistsError if it is there."""
+        path.mkdir(parents=True)
+        return cls(path)
+
     @property
     def samples_written(self) -> int:
         """How many samples the folder holds."""

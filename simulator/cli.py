@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from simulator.arguments import run_options_of, what_of
 from simulator.composition import What
 from simulator.errors import UserError
 from simulator.options import parser_of_all
@@ -41,24 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from simulator.run import RunOptions, run
+    from simulator.run import run
 
-    how = RunOptions(
-        options.engines, options.broker, options.out, options.web, options.verbose, options.lang, options.metrics
-    )
-    return run(_what(options), how)
+    return run(what_of(options), run_options_of(options))
 
 
 def _check(options: argparse.Namespace) -> int:
     from simulator.check import check
 
-    return check(_what(options), broker=options.broker, verbose=options.verbose)
+    return check(what_of(options), broker=options.broker, verbose=options.verbose)
 
 
 def _plan(options: argparse.Namespace) -> int:
     from simulator.plan import show_plan
 
-    return show_plan(_what(options), options.engines)
+    return show_plan(what_of(options), options.engines)
 
 
 def _scenarios(options: argparse.Namespace) -> int:
@@ -76,13 +74,13 @@ def _fleet(options: argparse.Namespace) -> int:
         return show_enrollments(options.enrollments, rows=options.rows, drop=options.drop, re_enroll=options.re_enroll)
     if options.drop is not None or options.re_enroll is not None:
         raise UserError("--drop and --re-enroll are for a kept fleet: say --enrollments FILE as well")
-    return show_fleet(_what(options), rows=options.rows, csv=options.csv)
+    return show_fleet(what_of(options), rows=options.rows, csv=options.csv)
 
 
 def _accounts(options: argparse.Namespace) -> int:
     from simulator.export import export_accounts
 
-    return export_accounts(_what(options), options.format, options.out)
+    return export_accounts(what_of(options), options.format, options.out)
 
 
 def _metadata(options: argparse.Namespace) -> int:
@@ -118,22 +116,6 @@ _COMMANDS = {
     "report": _report,
     "backend": _backend,
 }
-
-
-def _what(options: argparse.Namespace) -> What:
-    """What is played, against what: the options that all playing and planning commands share."""
-    return What(
-        options.scenario,
-        options.devices,
-        options.seed,
-        options.compression,
-        options.target,
-        options.targets,
-        options.enrollments,
-        options.accounts,
-        options.reuse_accounts,
-        options.accounts_secret,
-    )
 
 
 if __name__ == "__main__":

@@ -27,8 +27,12 @@ def parser_of_all() -> argparse.ArgumentParser:
         "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
     )
     run = commands.add_parser("run", parents=[what, people, engines, broker, lang], help="play a scenario and judge it")
-    run.add_argument(
+    where = run.add_mutually_exclusive_group()
+    where.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
+    )
+    where.add_argument(
+        "--folder", type=Path, default=None, metavar="DIR", help="this run's folder exactly; must not exist yet"
     )
     run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
     run.add_argument(

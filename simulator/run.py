@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ import gevent
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.messages import Lang
 from reports.runfolder import RunFolder
+from simulator.arguments import RunOptions, run_arguments
 from simulator.children import ChildFailed
 from simulator.composition import TARGET, Composition, What, accounts_of, compose, order_of
 from simulator.conclusion import conclude
@@ -48,23 +48,6 @@ INTERRUPTED, OUR_BUG, UNTRUSTED, USAGE = 130, 70, 3, 2
 CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI).
-
-    `verbose` shows the check that a named target gets first even when it ends well; `lang` is the report's language.
-    `metrics` is where Prometheus metrics are served, "[HOST:]PORT"; "" for nowhere.
-    """
-
-    engines: int = 1
-    broker: str = "embedded"
-    base: Path = Path("runs")
-    web_port: int | None = None
-    verbose: bool = False
-    lang: Lang = "en"
-    metrics: str = ""
-
-
 def run(what: What, options: RunOptions) -> int:
     """Play, record, conclude. Returns: the exit code. Raises: UserError before anything was sent."""
     with locked(what.enrollments):
@@ -73,6 +56,8 @@ def run(what: What, options: RunOptions) -> int:
 
 def _run(what: What, composition: Composition, options: RunOptions) -> int:
     missed = limits_missed(composition, options.engines) + leave_faults(composition, time.time())
+    if options.folder is not None and options.folder.exists():
+        missed.append(f"--folder {options.folder}: exists already, and a run has a folder of its own: name a new one")
     if missed:
         raise UserError(*missed)
     try:
@@ -97,7 +82,7 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
         ) as stand_ins:
             accounts = accounts_of(what, composition, settings)
             order = order_of(composition, stand_ins, accounts, provider, options.engines)
-            recording = Recording(composition, options, stand_ins)
+            recording = Recording(what, composition, options, stand_ins)
             play(composition, options, recording, order)
     except ChildFailed as failed:
         print(f"fleetrush: {failed}", file=sys.stderr)
@@ -156,7 +141,7 @@ class Recording:
         cut: why the run does not come to its end, as run.json's `ended` names it and in words; None while it may.
     """
 
-    def __init__(self, composition: Composition, options: RunOptions, stand_ins: StandIns) -> None:
+    def __init__(self, what: What, composition: Composition, options: RunOptions, stand_ins: StandIns) -> None:
         self.conductor: Conductor | None = None
         self.interrupted = False
         self.cut: tuple[str, str] | None = None
@@ -182,8 +167,13 @@ class Recording:
         if options.metrics:
             self._metrics = MetricsServer(options.metrics, Metrics(self._tally, planned, composition.basis))
             print(f"metrics at {self._metrics.url}/metrics", flush=True)
-        self._folder = RunFolder.create(options.base, scenario.name, datetime.now(UTC))
-        self._record = run_record(composition, options.engines, stand_ins.urls, sys.argv[1:])
+        self._folder = (
+            RunFolder.create(options.base, scenario.name, datetime.now(UTC))
+            if options.folder is None
+            else RunFolder.named(options.folder)
+        )
+        arguments = run_arguments(what, replace(options, folder=None))
+        self._record = run_record(composition, options.engines, stand_ins.urls, arguments)
         self._folder.write_run(self._record)
         self._folder.write_fleet(make_fleet(scenario.organisation, scenario.devices, scenario.seed))
         stand_ins.hear_health(self._stand_in_health)

@@ -126,6 +126,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 COMPOSERS = (
     "simulator.cli",
     "simulator.options",
+    "simulator.arguments",
+    "simulator.apart",
     "simulator.run",
     "simulator.engine",
     "simulator.rehearsal",
@@ -162,6 +164,7 @@ MAY_BE_IMPURE = (
     "simulator.backend.broker",
     "simulator.backend.mosquitto",
     "simulator.children",
+    "simulator.apart",
     "simulator.keeper",
     "simulator.standins",
     "simulator.run",

@@ -1,0 +1,92 @@
+"""What a command line says of playing, as values, and the same values as a line to type. Nothing is read or started."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.messages import Lang
+from simulator.composition import What
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is played: processes, broker, where its folder goes, and the port of the web UI (None: no UI).
+
+    `folder` is the run's folder itself, which must not exist yet; None: one in `base`, named after its start.
+    `verbose` shows the check that a named target gets first even when it ends well; `lang` is the report's language.
+    `metrics` is where Prometheus metrics are served, "[HOST:]PORT"; "" for nowhere.
+    """
+
+    engines: int = 1
+    broker: str = "embedded"
+    base: Path = Path("runs")
+    web_port: int | None = None
+    verbose: bool = False
+    folder: Path | None = None
+    lang: Lang = "en"
+    metrics: str = ""
+
+
+def what_of(options: argparse.Namespace) -> What:
+    """What is played, against what: the options that all playing and planning commands share."""
+    return What(
+        options.scenario,
+        options.devices,
+        options.seed,
+        options.compression,
+        tuple(options.target),
+        options.targets,
+        options.enrollments,
+        options.accounts,
+        options.reuse_accounts,
+        options.accounts_secret,
+    )
+
+
+def run_options_of(options: argparse.Namespace) -> RunOptions:
+    """How `run` plays it."""
+    return RunOptions(
+        options.engines,
+        options.broker,
+        options.out,
+        options.web,
+        options.verbose,
+        options.folder,
+        options.lang,
+        options.metrics,
+    )
+
+
+def run_arguments(what: What, options: RunOptions) -> list[str]:
+    """The arguments of `fleetrush` that play exactly this: what_of and run_options_of of them give both back.
+
+    What is as it would be anyway is left unsaid.
+    """
+    plain = RunOptions()
+    compression = None if what.compression is None else repr(what.compression).removesuffix(".0")
+    said: dict[str, object] = {
+        "devices": what.devices,
+        "seed": what.seed,
+        "compression": compression,
+        "targets": what.targets_file,
+        "enrollments": what.enrollments,
+        "accounts": what.accounts_file,
+        "accounts-secret": what.secret_file,
+        "engines": None if options.engines == plain.engines else options.engines,
+        "broker": None if options.broker == plain.broker else options.broker,
+        "out": None if options.base == plain.base else options.base,
+        "folder": options.folder,
+        "web": options.web_port,
+        "lang": None if options.lang == plain.lang else options.lang,
+        "metrics": options.metrics or None,
+    }
+    return [
+        "run",
+        what.scenario,
+        *(f"--target={one}" for one in what.targets),
+        *(f"--{name}={value}" for name, value in said.items() if value is not None),
+        *(["--reuse-accounts"] if what.reuse_accounts else []),
+        *(["--verbose"] if options.verbose else []),
+    ]
