@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import rehearsal
+from tests.benchmarks import counting, rehearsal
 from tests.tables import Maker, tell
 
 BENCHES: dict[str, Maker] = {
+    "counting": counting.rows,
     "rehearsal": rehearsal.rows,
 }
 
