@@ -1,0 +1,85 @@
+"""Bands between runs: what repeated runs of one scenario tell of a percentile that one run alone cannot.
+
+Pure arithmetic on one percentile a run. The band within a run is percentiles'; which runs belong together is not known
+here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+RUNS_AT_LEAST: Final = 3
+_HALVINGS: Final = 100
+"""Of the interval that a quantile is looked for in: down to the last bit of a float."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The middle of several runs (their geometric mean) and the band around it, in the unit of the values.
+
+    `high`, and `middle` with it, is math.inf where a run's percentile fell among the outcomes other than ok.
+    """
+
+    low: float
+    middle: float
+    high: float
+    runs: int
+
+
+def between_runs(values_s: Sequence[float], *, level: float = 0.95) -> Band:
+    """Where the typical percentile of such a run lies, by Student's t on the logarithms of the runs' own.
+
+    Runs are independent of each other, as the samples within one are not: a queue remembers. Percentiles of times are
+    skewed to the right, their logarithms much less so, and a band on the logarithm never reaches below zero.
+
+    Args:
+        values_s: one percentile a run, above 0; math.inf where it fell among the outcomes other than ok. Such a run
+            takes the upper end to infinity, and for the lower end counts as the largest of the others, so that
+            failures never make a band look better.
+        level: of confidence, two-sided.
+
+    Raises: ValueError for fewer than RUNS_AT_LEAST runs, or a value that is not above 0.
+    """
+    runs = len(values_s)
+    if runs < RUNS_AT_LEAST:
+        raise ValueError(f"a band between runs needs at least {RUNS_AT_LEAST} of them, there are {runs}")
+    if not all(value > 0 for value in values_s):
+        raise ValueError(f"a band between runs needs percentiles above 0, there are {list(values_s)}")
+    known = [value for value in values_s if value < math.inf]
+    if not known:
+        return Band(math.inf, math.inf, math.inf, runs)
+    logs = np.log([min(value, max(known)) for value in values_s])
+    middle = float(logs.mean())
+    reach = student_t(runs - 1, level) * float(logs.std(ddof=1)) / math.sqrt(runs)
+    low = math.exp(middle - reach)
+    if len(known) < runs:
+        return Band(low, math.inf, math.inf, runs)
+    return Band(low, math.exp(middle), math.exp(middle + reach), runs)
+
+
+@lru_cache(maxsize=256)
+def student_t(freedom: int, level: float) -> float:
+    """The t that |T| stays within with probability `level`, T of Student's distribution with `freedom` degrees."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < level else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _within(angle: float, freedom: int) -> float:
+    """P(|T| <= sqrt(freedom) * tan(angle)), the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4."""
+    odd = freedom % 2
+    cosine = math.cos(angle)
+    term = cosine if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for below in range(2 + odd, freedom, 2):
+        term *= cosine * cosine * (below - 1) / below
+        total += term
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
