@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reports import figures, wording
 from reports.charts import Chart
+from reports.honesty import sentences
 from reports.series import processes
 from reports.steps import is_milestone
 from reports.story import Story
@@ -18,6 +19,13 @@ from reports.story import Story
 TROUBLES_SHOWN: Final = 60
 EXAMPLES_SHOWN: Final = 3
 _LONGEST_TEXT: Final = 400
+
+_GATE: Final[dict[str, Callable[[float], str]]] = {
+    "lateness_ms": wording.duration,
+    "loop_lag_ms": wording.duration,
+    "runqueue_share": wording.share,
+    "pressure_share": wording.share,
+}
 
 Content = Mapping[str, Any]
 
@@ -115,6 +123,17 @@ def harness(of: Story) -> Content:
     return {**_drawn(of, figures.harness), "processes": processes(of.data)}
 
 
+def honesty(of: Story) -> Content:
+    """How far the numbers carry: what the run tells of its own measuring, and the gate's figures."""
+    gate = []
+    for key, show in _GATE.items():
+        figure = of.summary["harness"][key]
+        if figure["worst_window"] is not None:
+            limit = None if figure["limit"] is None else show(figure["limit"])
+            gate.append({"key": f"honesty.{key}", "measured": show(figure["worst_window"]), "limit": limit})
+    return {"sentences": list(sentences(of.summary["honesty"], of.say)), "gate": gate}
+
+
 def again(of: Story) -> Content:
     """What was run, and how to run it again."""
     return {"folder": of.data.path.name}
@@ -130,6 +149,7 @@ SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
     "steps": steps,
     "errors": errors,
     "bandwidth": bandwidth,
+    "honesty": honesty,
     "harness": harness,
     "again": again,
 }

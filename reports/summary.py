@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from reports.honesty import honesty
 from reports.objectives import ALL, Evidence, combined, judge, read_objectives
 from reports.outages import outages
 from reports.percentiles import Ranked
@@ -41,8 +42,8 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
         steps: its samples by step, where the caller has them already.
 
     Returns: summary.json as a dict. Beyond the words of the design it has `title`, `question`, `undecided`, `phases`,
-        `bytes`, `outages`, `ended` {reason, detail}, per step `reasons`, `at_least_ms`, `bytes_in`, `bytes_out`, and
-        what objectives and trust add.
+        `bytes`, `honesty`, `outages`, `ended` {reason, detail}, per step `reasons`, `at_least_ms`, `bytes_in`,
+        `bytes_out`, and what objectives and trust add.
         Where devices were kept from an earlier run, `devices` has `enrolled_before`, which `enrolled` contains.
         `latency_ms` of a percentile among the outcomes other than ok is null; `at_least_ms` is then the largest ok one.
     """
@@ -82,6 +83,7 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
         "bytes": _bytes(rows, scenario["folded"]),
         "steps": rows,
         "harness": trust.to_json(),
+        "honesty": honesty(data, steps, rows, objectives),
         "objectives": judged,
         "outages": outages(data.run, steps),
         "verdict": _verdict(data.run, judged, trustworthy=trust.trustworthy, barred=bool(barred)),

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from reports.messages.heard import HEARD
+from reports.messages.honesty import HONESTY
 from reports.messages.page import PAGE
 from reports.messages.verdict import VERDICT
 
@@ -19,7 +20,7 @@ Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, PAGE)
+TABLES: Final[tuple[Table, ...]] = (VERDICT, PAGE, HONESTY)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

@@ -1,0 +1,152 @@
+"""What a run tells of its own measuring, on runs worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import made_run
+import numpy as np
+import pytest
+
+from reports.honesty import honesty, sentences
+from reports.messages import ENGLISH, Say
+from reports.objectives import read_objectives
+from reports.runfolder import RunData
+from reports.steps import Steps
+from reports.summary import summarise
+
+EDGES_S = np.arange(101.0)
+SIGN_IN = {"step": "identity.login", "percentile": 95.0, "latency_s_at_most": 2.0}
+
+
+def of(*parts: np.ndarray, **changes: Any) -> dict[str, Any]:
+    """`honesty` of a run of these samples that begins at run second 0, with 1,000 lids expected evenly in 100 s."""
+    plan = {"edges_s": EDGES_S.tolist(), "counts": [10.0] * 100}
+    run = made_run.run_json(**{"lead_s": 0.0, "planned": plan, **changes})
+    run["scenario"]["folded"] = {**run["scenario"]["folded"], "objectives": [SIGN_IN], **changes.get("folded", {})}
+    found: dict[str, Any] = summarise(RunData(Path("x"), run, np.concatenate(parts)))["honesty"]
+    return found
+
+
+def lids(due: np.ndarray, **columns: Any) -> np.ndarray:
+    """Planned starts of boots, answered after 100 ms."""
+    journey = made_run.JOURNEYS.index("boot")
+    given = {"due": due, "able": due, "sent": due, "done": due + 0.1, "device": np.arange(due.size), **columns}
+    return made_run.rows("management.device_policy", due.size, journey=journey, **given)
+
+
+def told(figures: dict[str, Any], lang: Any = "en") -> dict[str, str]:
+    """The sentences by heading."""
+    return dict(sentences(figures, Say(lang)))
+
+
+def test_a_server_that_stood_is_in_both_figures() -> None:
+    """100 starts a second apart by 10 ms; none is answered from second 4 to 9, and all of those at 9."""
+    due = np.arange(3000) / 100
+    frozen = (due >= 4) & (due < 9)
+    found = of(lids(due, done=np.where(frozen, 9.0 + (due - 4) * 1e-3, due + 0.002)))["latency"]
+    assert found["stood"] == {"step": "management.device_policy", "from_s": 4.0, "for_s": 5.0, "due": 500, "sent": 500}
+    # 500 of 3,000 waited: the 150th longest of them is p95, by arithmetic 5 s less 149 hundredths and the drain
+    assert found["latency_p95_ms"] == found["service_p95_ms"] == pytest.approx(3510 + 149 * 0.01, abs=10)
+    assert found["differ"] is False
+    text = told(of(lids(due, done=np.where(frozen, 9.0 + (due - 4) * 1e-3, due + 0.002))))["honesty.latency"]
+    assert "not answered for 5 s from run second 4.0: 500 starts were due while it stood and 500 were sent" in text
+    assert "They agree" in text
+
+
+def test_a_device_that_was_busy_with_itself_is_told_apart() -> None:
+    """Sent a second after it was due: 0.9 s until the device could, 0.1 s of ours; service time is the rest."""
+    due = np.arange(200) / 10
+    found = of(lids(due, able=due + 0.9, sent=due + 1.0, done=due + 1.05))
+    assert found["latency"] == {
+        "step": "management.device_policy",
+        "latency_p95_ms": 1050.0,
+        "service_p95_ms": 50.0,
+        "differ": True,
+        "busy_mean_ms": 900.0,
+        "late_mean_ms": 100.0,
+        "stood": None,
+    }
+    assert (
+        "busy with an earlier step of its own for 900 ms, and we were late by 100 ms" in told(found)["honesty.latency"]
+    )
+
+
+def test_pushes_that_come_together_are_no_server_that_stood() -> None:
+    """Two bursts of 50 a minute apart, each answered within 20 ms: nothing was asked between."""
+    due = np.repeat([0.0, 60.0], 50)
+    assert of(lids(due, done=due + 0.02))["latency"]["stood"] is None
+
+
+def test_starts_along_the_plan_follow_it() -> None:
+    """1,000 uniform starts: the total told, a likely distance, no clumps."""
+    found = of(lids(np.sort(np.random.default_rng(4).random(1000) * 100)))["arrivals"]
+    assert (found["planned"], found["sent"]) == (1000, 1000)
+    assert found["ks_chance"] > 0.01
+    assert found["clumping"] < found["clumping_limit"]
+
+
+def test_starts_in_batches_and_off_the_plan_are_found_out() -> None:
+    """Once in two seconds twenty at a time: clumps. All in the first half: off the curve. Both are said."""
+    due = np.sort(np.random.default_rng(4).random(1000) * 100)
+    batches = of(lids(np.floor(due / 2) * 2))
+    assert batches["arrivals"]["clumping"] > batches["arrivals"]["clumping_limit"]
+    assert "They came in clumps" in told(batches)["honesty.arrivals"]
+    early = of(lids(due / 2))
+    assert early["arrivals"]["ks"] == pytest.approx(0.5, abs=0.05)
+    assert "They do not follow the curve" in told(early)["honesty.arrivals"]
+
+
+def test_a_plan_of_one_instant_is_no_curve() -> None:
+    """Where all come at once there is nothing to follow, and nothing is said of it."""
+    waves = [{"arrivals": {"shape": "at", "at": "08:00"}}]
+    found = of(lids(np.zeros(100)), folded={"waves": waves})
+    assert found["arrivals"] is None
+    assert "honesty.arrivals" not in told(found)
+
+
+def logins(latency_s: np.ndarray, **columns: Any) -> np.ndarray:
+    """Logins one after the other, that took so long."""
+    due = np.arange(latency_s.size) / 10
+    given = {"due": due, "able": due, "sent": due, "done": due + latency_s, "trigger": 2, **columns}
+    return made_run.rows("identity.login", latency_s.size, **given)
+
+
+def test_a_queue_makes_neighbours_alike() -> None:
+    """Latencies that swell and fall slowly are alike, independent ones are not; the band is worded accordingly."""
+    slow = of(logins(1 + np.sin(np.arange(500) / 40) * 0.5))
+    assert slow["bands"]["step"] == "identity.login"
+    assert slow["bands"]["likeness"] > 0.95
+    assert "the band is too narrow" in told(slow)["honesty.bands"]
+    free = of(logins(np.random.default_rng(1).exponential(size=500)))
+    # five standard errors of a correlation of 500
+    assert abs(free["bands"]["likeness"]) < 5 / 500**0.5
+    assert "holds for this run" in told(free)["honesty.bands"]
+
+
+def test_failures_count_as_the_longest() -> None:
+    """A stretch of fast failures is alike too: they rank above every ok, however short they were."""
+    latency = np.random.default_rng(1).exponential(size=500)
+    outcome = np.where((np.arange(500) > 200) & (np.arange(500) < 300), 1, 0)
+    assert of(logins(np.where(outcome, 0.001, latency), outcome=outcome))["bands"]["likeness"] > 0.3
+
+
+def test_nothing_to_tell_is_none() -> None:
+    """A run without a sample says nothing of itself, in either language."""
+    run = made_run.run_json()
+    empty = made_run.rows("ready", 0)
+    data = RunData(Path("x"), run, empty)
+    found = honesty(data, Steps(run, empty), {}, read_objectives(run["scenario"]["folded"]))
+    assert found == {"latency": None, "arrivals": None, "bands": None}
+    assert list(told(found)) == list(told(found, "ja")) == ["honesty.bands"]
+
+
+def test_both_languages_tell_of_a_whole_morning() -> None:
+    """Each heading in both, with the same figures."""
+    run = made_run.run_json()
+    found = summarise(RunData(Path("x"), run, made_run.morning(500)))["honesty"]
+    english, japanese = told(found), told(found, "ja")
+    assert list(english) == list(japanese) == ["honesty.latency", "honesty.arrivals", "honesty.bands"]
+    assert ENGLISH("honesty.band") in english["honesty.bands"]
+    assert all(not text.isascii() for text in japanese.values())

@@ -1,0 +1,168 @@
+"""A real engine, a process of its own, plays update checks along a curve against a server that keeps its own log.
+
+What comes back is the run as it would be reported, beside what the server wrote down. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports.record import SAMPLE, Samples
+from reports.runfolder import RunData
+from scenarios.load import load
+from scenarios.schema import Day, Enrollment, Scenario, Wave
+from scenarios.targets import read_targets
+from simulator import pipe
+from simulator.accounts import Accounts
+from simulator.composition import KNOWN, Composition
+from simulator.device import EnrollmentLogin
+from simulator.journeys import JOURNEYS, STEPS
+from simulator.order import Order
+from simulator.runrecord import run_record
+from simulator.timetable import planned_curve
+
+JOURNEY = "check_update"
+CHECK = STEPS.index(JOURNEYS[JOURNEY].steps[0])
+HEAD_START_S = 0.5
+_NOBODY = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A run, and the server's own log of it, in run seconds."""
+
+    data: RunData
+    log: np.ndarray
+
+    @property
+    def checks(self) -> Samples:
+        """The samples of what the server logged."""
+        samples = self.data.samples
+        return samples[samples["step"] == CHECK]
+
+
+def scenario_of(arrivals: Mapping[str, Any] | Sequence[Mapping[str, Any]], devices: int, seed: int) -> Scenario:
+    """Each device asks once, by one of the waves, each an `arrivals` table whose `from` is not before 08:00.
+
+    The waves share the devices evenly: spares have the first where there are two.
+    """
+    several = [arrivals] if isinstance(arrivals, Mapping) else list(arrivals)
+    who = ["all"] if len(several) == 1 else ["staff", "spares"]
+    waves = [
+        Wave.model_validate({"name": f"checks {number}", "who": whom, "journey": JOURNEY, "arrivals": one})
+        for number, (whom, one) in enumerate(zip(who, several, strict=True))
+    ]
+    ends = max(wave.arrivals.to_s for wave in waves)
+    day = Day.model_validate({"start": "08:00", "end": "09:00"}).model_copy(update={"end_s": ends})
+    changes = {
+        "name": "truth",
+        "devices": devices,
+        "seed": seed,
+        "day": day,
+        "waves": tuple(waves),
+        "enrollment": Enrollment(when="never"),
+        "operator": (),
+        "objectives": (),
+    }
+    return load("ordinary_day", known=KNOWN, judged=False).model_copy(update=changes)
+
+
+def play(scenario: Scenario, **server: Any) -> Played:
+    """Let one engine play a scenario of scenario_of.
+
+    Args:
+        server: settings of logging_server.Service; its `frozen` is in run seconds.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.truth.logging_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as serving:
+        assert serving.stdin is not None
+        assert serving.stdout is not None
+        _say(serving, server)
+        url = f"http://127.0.0.1:{json.loads(serving.stdout.readline())['port']}"
+        t0, samples, health = _engine(_order(scenario, url), serving)
+        serving.stdin.close()
+        log = np.load(io.BytesIO(serving.stdout.read()))
+    log["asked"] -= t0
+    log["answered"] -= t0
+    return Played(RunData(Path("truth"), _record(scenario, url), samples, health=health), log)
+
+
+def _engine(order: Order, serving: subprocess.Popen[bytes]) -> tuple[float, Samples, list[dict[str, Any]]]:
+    """One engine from its order to its end. Returns: t0, samples, health."""
+    samples, health, t0 = bytearray(), [], 0.0
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "simulator.engine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as engine:
+        assert engine.stdout is not None
+        _say(engine, order.to_json())
+        frames, told = pipe.Frames(), None
+        while told is None:
+            chunk = engine.stdout.read(1 << 16)
+            if not chunk:
+                raise RuntimeError("the engine was lost")
+            for kind, payload in frames.feed(chunk):
+                if kind == pipe.READY:
+                    t0 = time.monotonic() + HEAD_START_S
+                    _say(serving, t0)
+                    _say(engine, {"t0": t0, "utc": time.time() + HEAD_START_S})
+                elif kind == pipe.SAMPLES:
+                    samples += payload
+                elif kind == pipe.HEALTH:
+                    health.append(json.loads(payload))
+                elif kind == pipe.FAILED:
+                    raise RuntimeError(json.loads(payload)["traceback"])
+                elif kind == pipe.END:
+                    told = json.loads(payload)
+    recorded = np.frombuffer(bytes(samples), SAMPLE)
+    if told["samples"] != recorded.size or told["ours"]:
+        raise RuntimeError(f"the engine sent {told}, {recorded.size} samples arrived")
+    return t0, recorded, health
+
+
+def _say(process: subprocess.Popen[bytes], value: object) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(value).encode() + b"\n")
+    process.stdin.flush()
+
+
+def _order(scenario: Scenario, url: str) -> Order:
+    return Order(
+        scenario=scenario,
+        shard=0,
+        shards=1,
+        lead_s=0.0,
+        urls={"management": _NOBODY, "identity": _NOBODY, "push": _NOBODY, "updates": url},
+        hosts={},
+        targets=read_targets(None, [f"updates={url}"]),
+        operator=None,
+        enrollment=EnrollmentLogin(),
+        accounts=Accounts(b"nobody signs in"),
+        verification_key=b"",
+    )
+
+
+def _record(scenario: Scenario, url: str) -> dict[str, Any]:
+    """run.json as a run writes it, with the curve of these checks."""
+    order = _order(scenario, url)
+    composition = Composition(
+        scenario, order.targets, 0.0, order.end_s, (), None, order.enrollment, b"", replace(order.accounts, secret=b"")
+    )
+    run = run_record(composition, 1, order.urls, ["run", "truth"])
+    edges_s, counts = planned_curve(scenario, 0.0, (JOURNEY,), width_s=0.1)
+    return {
+        **run,
+        "planned": {"edges_s": edges_s.tolist(), "counts": counts.tolist()},
+        "ended": {"utc": "", "reason": "complete", "detail": ""},
+        "partial": False,
+    }
