@@ -11,14 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from reports import wording
+from reports.lids import opened
 from reports.messages import Say
 from reports.objectives import Objective
-from reports.record import OUTCOMES, TRIGGERS, Samples
+from reports.record import OUTCOMES, Samples
 from reports.runfolder import RunData
 from reports.starts import clumping, kolmogorov, per_bin_of, shares_of
 from reports.steps import Steps
-from reports.trust import own_starts
-from scenarios.schema import LIDS
 
 APART_MS: Final = 1.0
 APART_SHARE: Final = 0.01
@@ -32,7 +31,6 @@ UNLIKELY: Final = 0.001
 
 _OK: Final = OUTCOMES.index("ok")
 _UNANSWERED: Final = (OUTCOMES.index("unknown"), OUTCOMES.index("skipped"))
-_PLANNED: Final = TRIGGERS.index("planned")
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -105,23 +103,21 @@ def _stood(name: str, rows: Samples) -> dict[str, Any] | None:
 
 
 def _arrivals(data: RunData) -> dict[str, Any] | None:
-    """Planned lids as they were sent, against the plan's curve; None where all come in one instant, or hardly any."""
-    plan, samples = data.run.get("planned"), data.samples
+    """Planned lids as they were opened, against the plan's curve; None where all come in one instant, or hardly any."""
+    plan = data.run.get("planned")
     waves = data.run["scenario"]["folded"].get("waves", ())
     if plan is None or any(wave["arrivals"]["shape"] == "at" for wave in waves):
         return None
     edges_s, counts = (np.asarray(plan[key], np.float64) for key in ("edges_s", "counts"))
-    names = list(data.run["journeys"])
-    lids = [names.index(name) for name in LIDS if name in names]
-    sent = samples["sent"][own_starts(data) & (samples["trigger"] == _PLANNED) & np.isin(samples["journey"], lids)]
-    if sent.size < STARTS_AT_LEAST or not counts.any():
+    instants = opened(data)
+    if instants.size < STARTS_AT_LEAST or not counts.any():
         return None
-    shares = shares_of(sent, edges_s, counts)
+    shares = shares_of(instants, edges_s, counts)
     distance, chance = kolmogorov(shares)
     index, most = clumping(shares, per_bin=per_bin_of(edges_s, counts))
     return {
         "planned": round(float(counts.sum())),
-        "sent": int(sent.size),
+        "sent": int(instants.size),
         "ks": round(distance, 5),
         "ks_chance": round(chance, 5),
         "clumping": round(index, 4),

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.lids import opened
 from reports.percentiles import Ranked, rank_of
 from reports.record import OUTCOMES
 from reports.runfolder import RunData
@@ -73,10 +74,8 @@ def axis_of(data: RunData) -> Axis:
 
 
 def arrivals(data: RunData, axis: Axis) -> list[Row]:
-    """Planned starts expected per slice by the scenario's curve, and starts that were really sent."""
-    samples = data.samples[own_starts(data)]
-    planned_only = samples["trigger"] == 0
-    actual = axis.count(samples["sent"][planned_only & (samples["due"] >= axis.lead_s)])
+    """Lids expected per slice by the scenario's curve, and those that were really opened."""
+    actual = axis.count(opened(data))
     curve = data.run.get("planned") or {"edges_s": [0.0, 1.0], "counts": [0]}
     total = np.concatenate(([0.0], np.cumsum(np.asarray(curve["counts"], np.float64))))
     expected = np.diff(np.interp(axis.edges, np.asarray(curve["edges_s"], np.float64), total))

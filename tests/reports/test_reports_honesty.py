@@ -16,6 +16,7 @@ from reports.runfolder import RunData
 from reports.steps import Steps
 from reports.summary import summarise
 
+BROWSER_S = 5.0
 EDGES_S = np.arange(101.0)
 SIGN_IN = {"step": "identity.login", "percentile": 95.0, "latency_s_at_most": 2.0}
 
@@ -30,10 +31,13 @@ def of(*parts: np.ndarray, **changes: Any) -> dict[str, Any]:
 
 
 def lids(due: np.ndarray, **columns: Any) -> np.ndarray:
-    """Planned starts of boots, answered after 100 ms."""
+    """Lids, each with the first exchange of its boot five seconds later, answered after 100 ms unless told."""
     journey = made_run.JOURNEYS.index("boot")
     given = {"due": due, "able": due, "sent": due, "done": due + 0.1, "device": np.arange(due.size), **columns}
-    return made_run.rows("management.device_policy", due.size, journey=journey, **given)
+    first = made_run.rows("management.device_policy", due.size, journey=journey, **given)
+    lid = first["due"] - BROWSER_S
+    owed = made_run.rows("signed_in", due.size, due=lid, able=lid, sent=lid, done=lid + 9, device=given["device"])
+    return np.concatenate((first, owed))
 
 
 def told(figures: dict[str, Any], lang: Any = "en") -> dict[str, str]:
@@ -81,7 +85,7 @@ def test_pushes_that_come_together_are_no_server_that_stood() -> None:
 
 def test_starts_along_the_plan_follow_it() -> None:
     """1,000 uniform starts: the total told, a likely distance, no clumps."""
-    found = of(lids(np.sort(np.random.default_rng(4).random(1000) * 100)))["arrivals"]
+    found = of(lids(BROWSER_S + np.sort(np.random.default_rng(4).random(1000) * 100)))["arrivals"]
     assert (found["planned"], found["sent"]) == (1000, 1000)
     assert found["ks_chance"] > 0.01
     assert found["clumping"] < found["clumping_limit"]
@@ -90,10 +94,10 @@ def test_starts_along_the_plan_follow_it() -> None:
 def test_starts_in_batches_and_off_the_plan_are_found_out() -> None:
     """Once in two seconds twenty at a time: clumps. All in the first half: off the curve. Both are said."""
     due = np.sort(np.random.default_rng(4).random(1000) * 100)
-    batches = of(lids(np.floor(due / 2) * 2))
+    batches = of(lids(BROWSER_S + np.floor(due / 2) * 2))
     assert batches["arrivals"]["clumping"] > batches["arrivals"]["clumping_limit"]
     assert "They came in clumps" in told(batches)["honesty.arrivals"]
-    early = of(lids(due / 2))
+    early = of(lids(BROWSER_S + due / 2))
     assert early["arrivals"]["ks"] == pytest.approx(0.5, abs=0.05)
     assert "They do not follow the curve" in told(early)["honesty.arrivals"]
 

@@ -46,13 +46,19 @@ def test_any_length_gives_at_most_a_hundred_slices_that_hold_it(length_s: float)
     assert axis.edges[-1] >= LEAD + length_s
 
 
-def test_arrivals_are_planned_starts_of_the_morning_by_when_they_were_sent() -> None:
-    """Neither enrollment, nor what follows, nor timers; the plan's curve is cut at the same edges."""
+def test_arrivals_are_planned_lids_by_when_they_were_opened() -> None:
+    """Neither enrollment, nor what follows, nor timers; not when the browser, 5 s later, sent its first exchange, but
+    later by as much as that was late; the plan's curve is cut at the same edges."""
     planned = {"edges_s": [LEAD, LEAD + 4.0], "counts": [8]}
-    samples = [at([0.5, 1.5, 1.6, 3.0]), at([0.2], trigger=2), at([0.2], trigger=1), at([-50.0])]
-    run = data(*samples, planned=planned)
+    opened_s, boot = np.array([0.5, 1.5, 1.6, 2.9]), made_run.JOURNEYS.index("boot")
+    owed = at(opened_s, device=np.arange(4))
+    owed["step"] = made_run.STEPS.index("signed_in")
+    first = at(opened_s + 5, journey=boot, device=np.arange(4))
+    first["sent"][3] += 0.2
+    others = [at([0.2], trigger=2), at([0.2], trigger=1, journey=boot), at([-50.0], device=2)]
+    run = data(owed, first, *others, planned=planned)
     rows = series.arrivals(run, series.axis_of(run))
-    assert [(row["planned"], row["actual"]) for row in rows] == [(2.0, 1), (2.0, 2), (2.0, 0), (2.0, 1)]
+    assert [(row["planned"], row["actual"]) for row in rows[:4]] == [(2.0, 1), (2.0, 2), (2.0, 0), (2.0, 1)]
 
 
 def test_latency_by_slice() -> None:

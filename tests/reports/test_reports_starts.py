@@ -57,7 +57,7 @@ def test_a_bin_is_no_shorter_than_a_clump_may_be() -> None:
 
 @pytest.mark.parametrize("count", [200, 500, 5000])
 def test_independent_starts_are_seldom_accused_and_batches_always(count: int) -> None:
-    """Of 400 seeded uniform sets about 1 % strays at 1 %, none clumps; 20 batches and a wrong curve are always found."""
+    """Of 400 seeded uniform sets 1 % strays at 1 %, none clumps; 20 batches and a wrong curve are always found."""
     strays = clumps = 0
     for seed in range(400):
         shares = np.sort(np.random.default_rng(seed).random(count))
