@@ -5,8 +5,17 @@ from __future__ import annotations
 import sys
 
 from tests.tables import Maker, tell
+from tests.truth import arrivals, bands, delays, echoes, failures, freeze, order
 
-TRUTHS: dict[str, Maker] = {}
+TRUTHS: dict[str, Maker] = {
+    "freeze": freeze.rows,
+    "delays": delays.rows,
+    "failures": failures.rows,
+    "arrivals": arrivals.rows,
+    "bands": bands.rows,
+    "echoes": echoes.rows,
+    "order": order.rows,
+}
 
 if __name__ == "__main__":
     sys.exit(tell("truth", TRUTHS, sys.argv[1:]))

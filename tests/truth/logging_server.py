@@ -42,8 +42,8 @@ def delays(kind: str, mean_s: float, seed: int) -> Iterator[float]:
         "exponential": lambda: chance.exponential(mean_s, _BLOCK),
         # sigma 1: the mean is exp(1/2) medians
         "log-normal": lambda: mean_s * chance.lognormal(-0.5, 1.0, _BLOCK),
-        # nine of ten take half the mean, one takes 5.5 of it
-        "bimodal": lambda: mean_s * np.where(chance.random(_BLOCK) < 0.9, 0.5, 5.5),
+        # four of five take half the mean, one takes three of it
+        "bimodal": lambda: mean_s * np.where(chance.random(_BLOCK) < 0.8, 0.5, 3.0),
     }[kind]
     while True:
         yield from draw().tolist()
@@ -61,11 +61,13 @@ class Service:
         places: int = 1_000_000,
         frozen: tuple[float, float] = (0.0, 0.0),
         refuse_each: int = 0,
+        stops: bool = False,
     ) -> None:
         self._delays = delays(kind, mean_s, seed)
         self._free = places
         self._frozen = frozen
         self._refuse_each = refuse_each
+        self._stops = stops
         self._count = 0
         self._queue: deque[tuple[float, asyncio.WriteTransport]] = deque()
         self._loop = asyncio.get_running_loop()
@@ -74,6 +76,11 @@ class Service:
     def count_from(self, instant: float) -> None:
         """The instant that `frozen` counts from."""
         first, last = (instant + second for second in self._frozen)
+        if self._stops:
+            # the whole process stands, as one that swaps or collects its garbage: nobody in it sees who comes
+            self._frozen = (0.0, 0.0)
+            self._loop.call_later(first - time.monotonic(), lambda: time.sleep(last - time.monotonic()))
+            return
         self._frozen = first, last
         if last > first:
             self._loop.call_later(last - time.monotonic(), self._thaw)

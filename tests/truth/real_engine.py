@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,25 +51,16 @@ class Played:
         return samples[samples["step"] == CHECK]
 
 
-def scenario_of(arrivals: Mapping[str, Any] | Sequence[Mapping[str, Any]], devices: int, seed: int) -> Scenario:
-    """Each device asks once, by one of the waves, each an `arrivals` table whose `from` is not before 08:00.
-
-    The waves share the devices evenly: spares have the first where there are two.
-    """
-    several = [arrivals] if isinstance(arrivals, Mapping) else list(arrivals)
-    who = ["all"] if len(several) == 1 else ["staff", "spares"]
-    waves = [
-        Wave.model_validate({"name": f"checks {number}", "who": whom, "journey": JOURNEY, "arrivals": one})
-        for number, (whom, one) in enumerate(zip(who, several, strict=True))
-    ]
-    ends = max(wave.arrivals.to_s for wave in waves)
-    day = Day.model_validate({"start": "08:00", "end": "09:00"}).model_copy(update={"end_s": ends})
+def scenario_of(arrivals: Mapping[str, Any], devices: int, seed: int, *, compression: float = 1.0) -> Scenario:
+    """Each device asks once, along an `arrivals` table of a wave that begins at 08:00."""
+    wave = Wave.model_validate({"name": "checks", "who": "all", "journey": JOURNEY, "arrivals": arrivals})
+    day = Day.model_validate({"start": "08:00", "end": "09:00", "compression": compression})
     changes = {
         "name": "truth",
         "devices": devices,
         "seed": seed,
-        "day": day,
-        "waves": tuple(waves),
+        "day": day.model_copy(update={"end_s": wave.arrivals.to_s}),
+        "waves": (wave,),
         "enrollment": Enrollment(when="never"),
         "operator": (),
         "objectives": (),
