@@ -154,14 +154,19 @@ def sentences(figures: Mapping[str, Any], say: Say) -> Iterator[tuple[str, str]]
 
 def _latency_told(figures: Mapping[str, Any], say: Say) -> str:
     p95 = {key: wording.duration(figures[f"{key}_p95_ms"]) for key in ("latency", "service")}
-    means = {key: wording.duration(figures[f"{key}_mean_ms"]) for key in ("busy", "late")}
+    busy_ms, late_ms = figures["busy_mean_ms"], figures["late_mean_ms"]
     told = [say("honesty.both", step=figures["step"], **p95)]
-    told.append(say("honesty.apart", **means) if figures["differ"] else say("honesty.together", late=means["late"]))
+    if not figures["differ"]:
+        told.append(say("honesty.together", late=wording.duration(late_ms)))
+    elif busy_ms > late_ms:
+        told.append(say("honesty.busy", busy=wording.duration(busy_ms), late=wording.duration(late_ms)))
+    else:
+        told.append(say("honesty.late", late=wording.duration(late_ms)))
     if (stood := figures["stood"]) is not None:
         long = wording.duration(1000 * stood["for_s"])
         counts = {key: f"{stood[key]:,}" for key in ("due", "sent")}
         told.append(say("honesty.stood", step=stood["step"], at=f"{stood['from_s']:.1f}", long=long, **counts))
-    return " ".join(told)
+    return _joined(told, say)
 
 
 def _arrivals_told(figures: Mapping[str, Any], say: Say) -> str:
@@ -171,7 +176,7 @@ def _arrivals_told(figures: Mapping[str, Any], say: Say) -> str:
     told.append(say(strays, ks=f"{figures['ks']:.3f}", chance=wording.share(figures["ks_chance"])))
     clumps = "honesty.clumps" if figures["clumping"] > figures["clumping_limit"] else "honesty.no_clumps"
     told.append(say(clumps, index=f"{figures['clumping']:.2f}", most=f"{figures['clumping_limit']:.2f}"))
-    return " ".join(told)
+    return _joined(told, say)
 
 
 def _bands_told(figures: Mapping[str, Any] | None, say: Say) -> str:
@@ -179,4 +184,8 @@ def _bands_told(figures: Mapping[str, Any] | None, say: Say) -> str:
     if figures is not None:
         alike = "honesty.alike" if figures["likeness"] >= ALIKE else "honesty.unlike"
         told.append(say(alike, step=figures["step"], likeness=f"{figures['likeness']:.2f}"))
-    return " ".join(told)
+    return _joined(told, say)
+
+
+def _joined(told: Sequence[str], say: Say) -> str:
+    return ("" if say.lang == "ja" else " ").join(told)

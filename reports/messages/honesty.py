@@ -15,9 +15,13 @@ HONESTY: Final[dict[str, tuple[str, str]]] = {
         "p95 of {step}: latency {latency}, service time {service}. Latency counts from when a step was due, service time from when it was sent.",
         "{step} の p95: 遅延 {latency}、応答時間 {service}。遅延は開始すべき時刻から、応答時間は送信した時刻から数えます。",
     ),
-    "honesty.apart": (
-        "They differ: in the mean the device was busy with an earlier step of its own for {busy}, and we were late by {late}.",
-        "両者は異なります。平均で、端末が自分の前のステップを終えるまでに {busy}、負荷発生側の遅れが {late} ありました。",
+    "honesty.busy": (
+        "They differ because devices were still busy with an earlier step of their own when it was due, for {busy} in the mean; we were late by {late}.",
+        "開始すべき時刻に端末が自分の前のステップをまだ終えていなかった(平均 {busy})ため、両者は異なります。負荷発生側の遅れは平均 {late} です。",
+    ),
+    "honesty.late": (
+        "They differ by what we were late ourselves, {late} in the mean.",
+        "両者の差は負荷発生側の遅れによるもので、平均 {late} です。",
     ),
     "honesty.together": (
         "They agree, as they do where nothing waits for anybody else's answer: we were late by {late} in the mean.",

@@ -72,9 +72,16 @@ def test_a_device_that_was_busy_with_itself_is_told_apart() -> None:
         "late_mean_ms": 100.0,
         "stood": None,
     }
-    assert (
-        "busy with an earlier step of its own for 900 ms, and we were late by 100 ms" in told(found)["honesty.latency"]
-    )
+    text = told(found)["honesty.latency"]
+    assert "still busy with an earlier step of their own when it was due, for 900 ms in the mean" in text
+    assert "we were late by 100 ms" in text
+
+
+def test_what_we_were_late_ourselves_is_said() -> None:
+    """Sent half a second late: that is the difference, and nobody else's."""
+    due = np.arange(200) / 10
+    found = of(lids(due, sent=due + 0.5, done=due + 0.55))
+    assert "They differ by what we were late ourselves, 500 ms in the mean." in told(found)["honesty.latency"]
 
 
 def test_pushes_that_come_together_are_no_server_that_stood() -> None:
