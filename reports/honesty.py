@@ -103,10 +103,13 @@ def _stood(name: str, rows: Samples) -> dict[str, Any] | None:
 
 
 def _arrivals(data: RunData) -> dict[str, Any] | None:
-    """Planned lids as they were opened, against the plan's curve; None where all come in one instant, or hardly any."""
+    """Planned lids as they were opened, against the plan's curve.
+
+    None where all come in one instant, hardly any came, or the run did not come to the plan's end.
+    """
     plan = data.run.get("planned")
     waves = data.run["scenario"]["folded"].get("waves", ())
-    if plan is None or any(wave["arrivals"]["shape"] == "at" for wave in waves):
+    if plan is None or data.run.get("partial", True) or any(wave["arrivals"]["shape"] == "at" for wave in waves):
         return None
     edges_s, counts = (np.asarray(plan[key], np.float64) for key in ("edges_s", "counts"))
     instants = opened(data)

@@ -117,6 +117,12 @@ def test_a_plan_of_one_instant_is_no_curve() -> None:
     assert "honesty.arrivals" not in told(found)
 
 
+def test_a_run_that_was_cut_short_is_not_held_against_its_whole_plan() -> None:
+    """What did not come to its end cannot have followed the curve to it."""
+    due = BROWSER_S + np.sort(np.random.default_rng(4).random(500) * 50)
+    assert of(lids(due), partial=True)["arrivals"] is None
+
+
 def logins(latency_s: np.ndarray, **columns: Any) -> np.ndarray:
     """Logins one after the other, that took so long."""
     due = np.arange(latency_s.size) / 10

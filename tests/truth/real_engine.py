@@ -34,6 +34,7 @@ from simulator.timetable import planned_curve
 JOURNEY = "check_update"
 CHECK = STEPS.index(JOURNEYS[JOURNEY].steps[0])
 HEAD_START_S = 0.5
+_ROOT = Path(__file__).parents[2]
 _NOBODY = "http://127.0.0.1:9"
 
 
@@ -75,7 +76,7 @@ def play(scenario: Scenario, **server: Any) -> Played:
         server: settings of logging_server.Service; its `frozen` is in run seconds.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.truth.logging_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.truth.logging_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT
     ) as serving:
         assert serving.stdin is not None
         assert serving.stdout is not None
