@@ -19,11 +19,12 @@ from reports.runfolder import RunData
 from reports.starts import clumping, kolmogorov, per_bin_of, shares_of
 from reports.steps import Steps
 
-APART_MS: Final = 1.0
+APART_MS: Final = 5.0
 APART_SHARE: Final = 0.01
 """From when on latency and service time differ: by more than the one, and by more than this share of the latency."""
 STOOD_S: Final = 1.0
 STARTS_AT_LEAST: Final = 10
+LOOKED_AT: Final = 100_000
 ALIKE: Final = 0.1
 """From which correlation of neighbours on a band within a run is called too narrow."""
 UNLIKELY: Final = 0.001
@@ -129,21 +130,29 @@ def _arrivals(data: RunData) -> dict[str, Any] | None:
 
 
 def _bands(steps: Steps, objectives: Sequence[Objective]) -> dict[str, Any] | None:
-    """How much neighbours in time resemble each other: the correlation of the ranks of their latencies.
-
-    Of the first step that an objective judges by a percentile.
-    """
-    name = next((one.step for one in objectives if one.measure != "errors" and one.step in steps.names), None)
-    if name is None:
+    """How much neighbours in time resemble each other, of the step where they do most that an objective judges."""
+    judged = {one.step for one in objectives if one.measure != "errors"}
+    alike = {
+        name: found for name in steps.names if name in judged and (found := _likeness(steps.rows(name))) is not None
+    }
+    if not alike:
         return None
-    rows = steps.rows(name)
+    name = max(alike, key=lambda step: alike[step])
+    return {"step": name, "likeness": alike[name]}
+
+
+def _likeness(rows: Samples) -> float | None:
+    """The correlation of the ranks of neighbours' latencies, of the middle LOOKED_AT by due; None where none differ."""
+    due = np.sort(rows["due"])
+    first, last = max(0, (due.size - LOOKED_AT) // 2), min(due.size, (due.size + LOOKED_AT) // 2)
+    if due.size < STARTS_AT_LEAST:
+        return None
+    rows = rows[(rows["due"] >= due[first]) & (rows["due"] <= due[last - 1])]
     latency = np.where(rows["outcome"] == _OK, rows["done"] - rows["due"], np.inf)
     ranks = np.unique(latency, return_inverse=True)[1].astype(np.float64)
     off = ranks[np.lexsort((ranks, rows["device"], rows["due"]))] - np.sort(ranks).mean()
     scatter = float((off * off).sum())
-    if rows.size < STARTS_AT_LEAST or not scatter:
-        return None
-    return {"step": name, "likeness": round(float((off[1:] * off[:-1]).sum()) / scatter, 4)}
+    return round(float((off[1:] * off[:-1]).sum()) / scatter, 4) if scatter else None
 
 
 def sentences(figures: Mapping[str, Any], say: Say) -> Iterator[tuple[str, str]]:

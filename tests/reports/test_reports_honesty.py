@@ -167,3 +167,9 @@ def test_both_languages_tell_of_a_whole_morning() -> None:
     assert list(english) == list(japanese) == ["honesty.latency", "honesty.arrivals", "honesty.bands"]
     assert ENGLISH("honesty.band") in english["honesty.bands"]
     assert all(not text.isascii() for text in japanese.values())
+
+
+def test_of_very_many_samples_the_middle_is_looked_at() -> None:
+    """Of 140,000 the first and last 20,000 swell slowly; the 100,000 between them do not."""
+    noise, swell = np.random.default_rng(1).exponential(size=100_000), 50 + np.sin(np.arange(20_000) / 400)
+    assert abs(of(logins(np.concatenate((swell, noise, swell))))["bands"]["likeness"]) < 5 / 100_000**0.5
