@@ -22,7 +22,7 @@ RATE = 200
 RUN_S = 6
 SEEDS = 20
 # milliseconds on top of the log: a new connection, two kernels' queues, an answer read and checked, timers of 1 ms
-STATED_MS = {50.0: 3.0, 90.0: 5.0, 95.0: 8.0, 99.0: 15.0}
+STATED_MS = {50.0: 2.0, 90.0: 3.0, 95.0: 4.0, 99.0: 10.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Service:
         if self._stops:
             # the whole process stands, as one that swaps or collects its garbage: nobody in it sees who comes
             self._frozen = (0.0, 0.0)
-            self._loop.call_later(first - time.monotonic(), lambda: time.sleep(last - time.monotonic()))
+            self._loop.call_later(first - time.monotonic(), lambda: time.sleep(max(0.0, last - time.monotonic())))
             return
         self._frozen = first, last
         if last > first:

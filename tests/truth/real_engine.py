@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,25 +82,26 @@ def play(scenario: Scenario, **server: Any) -> Played:
         assert serving.stdout is not None
         _say(serving, server)
         url = f"http://127.0.0.1:{json.loads(serving.stdout.readline())['port']}"
-        t0, samples, health = _engine(_order(scenario, url), serving)
+        order = _order(scenario, url)
+        t0, samples, health = _engine(order, serving)
         serving.stdin.close()
         log = np.load(io.BytesIO(serving.stdout.read()))
     log["asked"] -= t0
     log["answered"] -= t0
-    return Played(RunData(Path("truth"), _record(scenario, url), samples, health=health), log)
+    return Played(RunData(Path("truth"), _record(order), samples, health=health), log)
 
 
 def _engine(order: Order, serving: subprocess.Popen[bytes]) -> tuple[float, Samples, list[dict[str, Any]]]:
     """One engine from its order to its end. Returns: t0, samples, health."""
     samples, health, t0 = bytearray(), [], 0.0
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "simulator.engine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        [sys.executable, "-P", "-m", "simulator.engine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as engine:
         assert engine.stdout is not None
         _say(engine, order.to_json())
         frames, told = pipe.Frames(), None
         while told is None:
-            chunk = engine.stdout.read(1 << 16)
+            chunk = engine.stdout.read1(1 << 16)
             if not chunk:
                 raise RuntimeError("the engine was lost")
             for kind, payload in frames.feed(chunk):
@@ -144,14 +145,21 @@ def _order(scenario: Scenario, url: str) -> Order:
     )
 
 
-def _record(scenario: Scenario, url: str) -> dict[str, Any]:
+def _record(order: Order) -> dict[str, Any]:
     """run.json as a run writes it, with the curve of these checks."""
-    order = _order(scenario, url)
     composition = Composition(
-        scenario, order.targets, 0.0, order.end_s, (), None, order.enrollment, b"", replace(order.accounts, secret=b"")
+        scenario=order.scenario,
+        targets=order.targets,
+        lead_s=order.lead_s,
+        end_s=order.end_s,
+        acts=(),
+        enrollments=None,
+        enrollment=order.enrollment,
+        verification_key=order.verification_key,
+        accounts=order.accounts,
     )
-    run = run_record(composition, 1, order.urls, ["run", "truth"])
-    edges_s, counts = planned_curve(scenario, 0.0, (JOURNEY,), width_s=0.1)
+    run = run_record(composition, order.shards, order.urls, ["run", "truth"])
+    edges_s, counts = planned_curve(order.scenario, order.lead_s, (JOURNEY,), width_s=0.1)
     return {
         **run,
         "planned": {"edges_s": edges_s.tolist(), "counts": counts.tolist()},
