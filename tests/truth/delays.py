@@ -22,29 +22,16 @@ RATE = 200
 RUN_S = 6
 SEEDS = 20
 # milliseconds on top of the log: a new connection, two kernels' queues, an answer read and checked, timers of 1 ms
-STATED_MS = {50.0: 2.0, 90.0: 3.0, 95.0: 4.0, 99.0: 10.0}
+STATED_MS = {50.0: 2.0, 90.0: 3.0, 95.0: 4.0, 99.0: 15.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: sorted latencies as sampled, sorted delays as logged, in seconds; how many checks were planned; the
-    longest lag of its loop that the run itself tells of."""
+    """One run: sorted latencies as sampled, sorted delays as logged, in seconds; how many checks were planned."""
 
     sampled: NDArray[np.float64]
     logged: NDArray[np.float64]
     planned: int
-    lag_ms: float
-
-    @property
-    def stated_ms(self) -> dict[float, float]:
-        """By percentile: how far it may lie above the log. Of 1,200 checks p99 is the twelfth longest: one pause of the
-        loop is in it, so what a run tells of that comes on top."""
-        return {percent: most + (self.lag_ms if percent >= 99 else 0.0) for percent, most in STATED_MS.items()}
-
-    @property
-    def within(self) -> bool:
-        """Whether every percentile keeps to that."""
-        return all(self.over_ms[percent] <= most for percent, most in self.stated_ms.items())
 
     @property
     def over_ms(self) -> dict[float, float]:
@@ -67,8 +54,7 @@ def measure(kind: str, seed: int, *, run_s: int = RUN_S) -> Measured:
     scenario = scenario_of({"shape": "even", "from": "08:00", "to": f"08:00:{run_s:02}"}, RATE * run_s, seed)
     played = play(scenario, kind=kind, mean_s=MEAN_S, seed=seed)
     sampled = np.sort(played.checks["done"] - played.checks["due"])
-    lag_ms = max(row["loop_lag_ms"] for row in played.data.health)
-    return Measured(sampled, np.sort(played.log["answered"] - played.log["asked"]), RATE * run_s, lag_ms)
+    return Measured(sampled, np.sort(played.log["answered"] - played.log["asked"]), RATE * run_s)
 
 
 def rows() -> Iterator[Row]:
@@ -77,16 +63,16 @@ def rows() -> Iterator[Row]:
         with ThreadPoolExecutor(2) as two:
             runs = list(two.map(lambda seed, kind=kind: measure(kind, seed), range(1, SEEDS + 1)))
         worst = {percent: max(run.over_ms[percent] for run in runs) for percent in STATED_MS}
-        told_ms = max(runs, key=lambda run: run.over_ms[99.0]).lag_ms
         below, complete = sum(run.below for run in runs), all(run.complete for run in runs)
         told = ", ".join(f"p{percent:g} +{worst[percent]:.2f} ms" for percent in STATED_MS)
         stated = ", ".join(f"p{percent:g} +{most:g} ms" for percent, most in STATED_MS.items())
         yield Row(
             f"{kind} delays of {1000 * MEAN_S:g} ms in the mean, {SEEDS} seeds of {RATE * RUN_S:,} checks",
-            f"none below the server's log, at most {stated} (p99: and the longest loop lag the run tells of) above it",
-            f"{below} below; worst of all seeds: {told} (in a run that tells of {told_ms:.1f} ms)",
-            complete and not below and all(run.within for run in runs),
-            f"{RATE}/s for {RUN_S} s against a server in a process of its own, two runs at a time",
+            f"none below the server's log, at most {stated} above it",
+            f"{below} below; worst of all seeds: {told}",
+            complete and not below and all(worst[percent] <= most for percent, most in STATED_MS.items()),
+            f"{RATE}/s for {RUN_S} s, two engines at a time, each with a server in a process of its own; of"
+            f" {RATE * RUN_S:,} checks p99 is the twelfth longest, so one pause of either process shows in it",
         )
 
 
