@@ -7,6 +7,7 @@ page's CSS variables, so that either follows its theme. Nothing is summed up her
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from reports.messages import ENGLISH, Say
 from reports.series import Row
 
 HEIGHT: Final = 200
+_BAND_HEIGHT: Final = 84
+_BAND_HEAD: Final = 30
+_BAND_STEP: Final = 122
 STILL_WIDTH: Final = 520
 STILL_WIDTH_ALONE: Final = 1040
 SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
@@ -110,20 +114,8 @@ def lines(
         foot = alt.Chart(_data(feet)).mark_rect(color=FAIL, clip=False)
         layers.append(foot.encode(x=_time("from"), x2="to:T", y=alt.value(HEIGHT - 5), y2=alt.value(HEIGHT)))
         legend.append((caption.say("chart.some_bad"), FAIL))
-    layers.append(_hover(rows, series, caption))
+    layers.append(_hover(rows, series, caption.say, caption.unit))
     return Chart(caption, tuple(legend), _finished(layers))
-
-
-def planned_and_actual(caption: Caption, rows: Sequence[Row], acts: Sequence[Row]) -> Chart:
-    """Bars for what started, a line for what was planned."""
-    bars = alt.Chart(_data(rows)).mark_bar(color=SERIES[0], opacity=0.45)
-    layers = [_acts(acts, caption.say)] if acts else []
-    layers.append(bars.encode(x=_time("from", binned=True), x2="to:T", y=_figure("actual")))
-    line = alt.Chart(_data(rows)).mark_line(color=SERIES[1], strokeWidth=2, interpolate="monotone")
-    layers.append(line.encode(x=_time(), y=_figure("planned")))
-    series = {"actual": caption.say("chart.started"), "planned": caption.say("chart.planned")}
-    layers.append(_hover(rows, series, caption))
-    return Chart(caption, tuple(zip(series.values(), SERIES, strict=False)), _finished(layers))
 
 
 def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: Sequence[Row]) -> Chart:
@@ -138,7 +130,7 @@ def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: S
         tooltip=[
             _clock(caption.say),
             alt.Tooltip("kind:N", title=caption.say("chart.step_reason")),
-            alt.Tooltip("count:Q", format=",", title=caption.say("chart.peak_count")),
+            _many(caption.say),
         ],
     )
     return Chart(caption, tuple(colours.items()), _finished([*([_acts(acts, caption.say)] if acts else []), encoded]))
@@ -177,6 +169,98 @@ def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Char
     return Chart(caption, legend, _finished(layers, height=34 * len(order)))
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One band of a picture: `title` above it, the lines of `series` in it, filled below the first if `area`."""
+
+    title: str
+    rows: Sequence[Row]
+    series: Mapping[str, str]
+    area: bool = False
+
+
+def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Chart:
+    """Bands of lines one above the other on one axis of city time, an operator's act ruled through all of them.
+
+    One specification with the bands' own scales in it: several charts in one would not follow their container's width.
+    """
+    colours = iter(SERIES)
+    layers = [_acts(acts, caption.say)] if acts else []
+    legend: list[tuple[str, str]] = []
+    for number, band in enumerate(bands):
+        top = number * _BAND_STEP + _BAND_HEAD
+        title = alt.Chart(_data([{"title": band.title}])).mark_text(
+            align="left", baseline="bottom", fontSize=12, font=_FONT, color=_MUTED
+        )
+        layers.append(title.encode(text="title:N", x=alt.value(0), y=alt.value(top - 5)))
+        for at, (key, label) in enumerate(band.series.items()):
+            colour = next(colours)
+            axis = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, format="~s", orient="left", offset=0)
+            scale = alt.Scale(zero=True, nice=True, range=[top + _BAND_HEIGHT, top])
+            base = alt.Chart(_data(_known(band.rows, key))).encode(
+                x=_time(), y=alt.Y(f"{key}:Q", axis=axis if at == 0 else None, scale=scale)
+            )
+            if band.area and at == 0:
+                layers.append(base.mark_area(color=colour, opacity=0.16, interpolate="monotone"))
+            layers.append(base.mark_line(color=colour, strokeWidth=2, interpolate="monotone", strokeCap="round"))
+            legend.append((label, colour))
+    every = [dict(ChainMap(*slices)) for slices in zip(*(band.rows for band in bands), strict=True)]
+    layers.append(_hover(every, {key: label for band in bands for key, label in band.series.items()}, caption.say, ""))
+    height = len(bands) * _BAND_STEP
+    return Chart(caption, tuple(legend), _finished(layers, height=height, apart=True))
+
+
+def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str]) -> Chart:
+    """A bar for each percentile, cut into its stages.
+
+    Args:
+        rows: `percentile`, `stage`, `seconds`, and `at`, the stage's place in the bar.
+        kinds: the label of each stage.
+    """
+    colours = dict(zip(kinds, (SERIES[6], *SERIES), strict=False))
+    order = list(dict.fromkeys(row["percentile"] for row in rows))
+    shown = [{**row, "label": kinds[row["stage"]]} for row in rows]
+    scale = alt.Scale(domain=list(kinds), range=list(colours.values()))
+    bars = alt.Chart(_data(shown)).mark_bar(height=22)
+    layer = bars.encode(
+        y=alt.Y("percentile:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13)),
+        x=alt.X(
+            "seconds:Q", stack="zero", axis=alt.Axis(title=None, grid=True, ticks=False, domain=False, format="~s")
+        ),
+        color=alt.Color("stage:N", scale=scale, legend=None),
+        order=alt.Order("at:Q"),
+        tooltip=[
+            alt.Tooltip("label:N", title=caption.title),
+            alt.Tooltip("seconds:Q", format=".3~f", title=caption.unit),
+        ],
+    )
+    legend = tuple((label, colours[kind]) for kind, label in kinds.items())
+    return Chart(caption, legend, _finished([layer], height=34 * len(order)))
+
+
+def heat(caption: Caption, cells: Sequence[Row], acts: Sequence[Row]) -> Chart:
+    """Cells of time and latency, the darker the more ended there; latency on a logarithmic axis."""
+    say = caption.say
+    tips = [alt.Tooltip(f"{key}:Q", format=".3~g", title=f"{say(f'chart.{key}')} (s)") for key in ("low", "high")]
+    y = alt.Axis(title=None, tickCount=5, domain=False, ticks=False, format="~g", grid=False)
+    opacity = alt.Opacity("count:Q", scale=alt.Scale(type="sqrt", range=[0.1, 1]), legend=None)
+    cell = alt.Chart(_data(cells)).mark_rect(color=SERIES[0])
+    layer = cell.encode(
+        x=_time("from"),
+        x2="to:T",
+        y=alt.Y("low:Q", scale=alt.Scale(type="log", nice=False), axis=y),
+        y2="high:Q",
+        opacity=opacity,
+        tooltip=[alt.Tooltip("from:T", format="%H:%M:%S", title=say("chart.city_time")), *tips, _many(say)],
+    )
+    layers = [layer, *([_acts(acts, say)] if acts else [])]
+    return Chart(caption, ((say("chart.more_here"), SERIES[0]),), _finished(layers))
+
+
+def _many(say: Say) -> Any:
+    return alt.Tooltip("count:Q", format=",", title=say("chart.peak_count"))
+
+
 def _rung(say: Say) -> dict[str, str]:
     return {"value": say("chart.value"), "low": say("chart.low"), "high": say("chart.high")}
 
@@ -198,15 +282,17 @@ def _clock(say: Say) -> Any:
     return alt.Tooltip("t:T", format="%H:%M:%S", title=say("chart.city_time"))
 
 
-def _hover(rows: Sequence[Row], series: Mapping[str, str], caption: Caption) -> Any:
+def _hover(rows: Sequence[Row], series: Mapping[str, str], say: Say, unit: str) -> Any:
     """A column for each slice that shows itself, and its figures, under the pointer."""
     chosen = alt.selection_point(on="pointerover", clear="pointerout", nearest=False, fields=["t"], empty=False)
-    tips = [alt.Tooltip(f"{key}:Q", format=",.4~r", title=f"{label} ({caption.unit})") for key, label in series.items()]
+    tips = [
+        alt.Tooltip(f"{key}:Q", format=",.4~r", title=f"{label} ({unit})" if unit else label)
+        for key, label in series.items()
+    ]
     shown = alt.when(chosen).then(alt.value(0.08)).otherwise(alt.value(0))
     columns = alt.Chart(_data(rows)).mark_rect(color="var(--ink)")
-    return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=[_clock(caption.say), *tips]).add_params(
-        chosen
-    )
+    tips = [_clock(say), *tips]
+    return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=tips).add_params(chosen)
 
 
 def _acts(acts: Sequence[Row], say: Say) -> Any:
@@ -228,7 +314,8 @@ def _data(rows: Sequence[Row]) -> Any:
     return alt.InlineData(values=list(rows))
 
 
-def _finished(layers: Sequence[Any], height: int = HEIGHT) -> dict[str, Any]:
+def _finished(layers: Sequence[Any], height: int = HEIGHT, *, apart: bool = False) -> dict[str, Any]:
+    """The specification; `apart` gives each layer its own vertical scale."""
     axis = alt.AxisConfig(
         labelColor=_MUTED,
         labelFont=_FONT,
@@ -241,6 +328,8 @@ def _finished(layers: Sequence[Any], height: int = HEIGHT) -> dict[str, Any]:
     chart = alt.layer(*layers).properties(
         width="container", height=height, padding=4, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     )
+    if apart:
+        chart = chart.resolve_scale(y="independent")
     chart = chart.configure(background="transparent", aria=False, axis=axis, view=alt.ViewConfig(stroke=None))
     spec: dict[str, Any] = json.loads(chart.to_json(indent=None))
     return spec

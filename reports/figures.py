@@ -8,23 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from reports import charts, series
-from reports.charts import Caption, Chart
+from reports import charts, groups, series
+from reports.charts import Band, Caption, Chart
 from reports.series import Row
 from reports.steps import is_milestone
 from reports.story import Story
+from reports.way import STAGES, Way, milestone_of, table_of
 from reports.wording import city_clock, duration, time_of
 
 LATENCIES_SHOWN: Final = 6
+HEATS_SHOWN: Final = 2
 SLICES_AT_LEAST: Final = 5
 """A step that came in fewer slices than these has no course over time to show."""
-_READY: Final = "ready"
 _PERCENTILES: Final = ("p50", "p95", "p99")
 
 
 def ready(of: Story) -> Iterable[Chart]:
-    """`ready` by percentile, each with its band, against its objectives."""
-    row = of.summary["steps"].get(_READY)
+    """The way's milestone by percentile, each with its band, against its objectives."""
+    milestone = milestone_of(of.steps)
+    row = of.summary["steps"].get(milestone)
     if row is None:
         return
     bands = row["latency_band_ms"]
@@ -41,37 +43,73 @@ def ready(of: Story) -> Iterable[Chart]:
     limits = [
         {"percentile": f"p{one['percentile']:g}", "limit": one["limit"]}
         for one in of.summary["objectives"]
-        if one["step"] == _READY and one["measure"] == "latency" and one["percentile"] is not None
+        if one["step"] == milestone and one["measure"] == "latency" and one["percentile"] is not None
     ]
     limits = [one for one in limits if one["percentile"] in {rung["percentile"] for rung in rungs}]
     told = "; ".join(f"{name} {time_of(row, name, of.say)}" for name in (rung["percentile"] for rung in rungs))
     yield charts.ladder(_caption(of, "ready", "seconds", told), rungs, limits)
 
 
-def arrivals(of: Story) -> Iterable[Chart]:
-    """Starts as planned and as they were."""
-    rows = series.arrivals(of.data, of.axis)
-    planned, actual = (round(sum(row[key] for row in rows)) for key in ("planned", "actual"))
-    peak = _peak(of, rows, "actual", "count", "{:,.0f}".format)
-    told = of.say("chart.arrivals_told", actual=f"{actual:,}", planned=f"{planned:,}", peak=peak)
-    yield charts.planned_and_actual(_caption(of, "arrivals", "per_slice", told), rows, of.acts)
+def way(of: Story, ways: list[Way]) -> Iterable[Chart]:
+    """Where the time goes on the way to ready."""
+    if not ways:
+        return
+    kinds = {stage: of.say(f"way.{stage}") for stage in STAGES}
+    told = " ".join(_way_told(of, one) for one in ways)
+    yield charts.parts(_caption(of, "way", "seconds", told), table_of(ways), kinds)
 
 
-def online(of: Story) -> Iterable[Chart]:
-    """Push lines held."""
-    rows = series.online(of.data, of.axis)
-    if rows:
-        told = _peak(of, rows, "online", "count", lambda count: of.say("chart.online_peak", count=f"{count:,.0f}"))
-        shown = {"online": of.say("chart.push_line")}
-        yield charts.lines(_caption(of, "online", "devices", told), rows, shown, acts=of.acts, area=True)
+def _way_told(of: Story, one: Way) -> str:
+    most = max(STAGES[1:], key=lambda stage: one.stages_s[stage])
+    return of.say(
+        "way.told",
+        percent=one.percent,
+        total=duration(one.total_s * 1000),
+        own=duration(one.stages_s["own"] * 1000),
+        stage=of.say(f"way.{most}"),
+        took=duration(one.stages_s[most] * 1000),
+    )
 
 
-def throughput(of: Story) -> Iterable[Chart]:
-    """Exchanges sent."""
-    rows = series.throughput(of.data, of.axis)
-    told = _peak(of, rows, "per_s", "rate", lambda rate: of.say("chart.per_second_peak", count=f"{rate:,.1f}"))
-    shown = {"per_s": of.say("chart.sent")}
-    yield charts.lines(_caption(of, "throughput", "per_second", told), rows, shown, acts=of.acts, area=True)
+def morning(of: Story) -> Iterable[Chart]:
+    """The morning as one picture: lids, devices online, exchanges and waiting on one time axis."""
+    lids, sent = series.arrivals(of.data, of.axis), series.throughput(of.data, of.axis)
+    online = series.online(of.data, of.axis)
+    say, slice_s = of.say, f"{of.axis.width_s:g}"
+    bands = [
+        Band(
+            f"{say('chart.arrivals')}, {say('chart.per_slice', slice=slice_s)}",
+            lids,
+            {"actual": say("chart.started"), "planned": say("chart.planned")},
+            area=True,
+        ),
+        *([Band(say("chart.online"), online, {"online": say("chart.push_line")}, area=True)] if online else []),
+        Band(f"{say('chart.throughput')}, {say('chart.per_second')}", sent, {"per_s": say("chart.sent")}, area=True),
+    ]
+    planned, actual = (round(sum(row[key] for row in lids)) for key in ("planned", "actual"))
+    peak = _peak(of, lids, "actual", "count", "{:,.0f}".format)
+    told = [say("chart.arrivals_told", actual=f"{actual:,}", planned=f"{planned:,}", peak=peak)]
+    told.append(_peak(of, online, "online", "online", "{:,.0f}".format))
+    told.append(_peak(of, sent, "per_s", "rate", lambda rate: say("chart.per_second_peak", count=f"{rate:,.1f}")))
+    if milestone := milestone_of(of.steps):
+        rows = series.latency(of.steps, milestone, of.axis)
+        seconds = [row | {"p95": _s(row["p95"])} for row in rows]
+        bands.append(Band(f"{milestone} p95, s", seconds, {"p95": f"{milestone} p95"}))
+        told.append(_peak(of, [row for row in rows if row["p95"] is not None], "p95", "p95", duration))
+    caption = Caption("morning", say("chart.morning"), say("chart.city_time"), " ".join(filter(None, told)), say)
+    yield charts.picture(caption, bands, of.acts)
+
+
+def heats(of: Story) -> Iterable[Chart]:
+    """Every ok latency of the way's milestone, and of the slowest step with an objective."""
+    asked = [one["step"] for one in of.summary["objectives"] if one["measure"] == "latency"]
+    wanted = [milestone_of(of.steps), *(name for name in asked if not is_milestone(name))]
+    for name in list(dict.fromkeys(one for one in wanted if one in of.steps.names))[:HEATS_SHOWN]:
+        cells = groups.heat(of.steps.rows(name), of.axis)
+        if cells:
+            fast, slow = min(cell["low"] for cell in cells), max(cell["high"] for cell in cells)
+            told = of.say("chart.heat_told", fast=duration(fast * 1000), slow=duration(slow * 1000))
+            yield charts.heat(Caption(f"heat-{name}", name, of.say("chart.seconds"), told, of.say), cells, of.acts)
 
 
 def latencies(of: Story) -> Iterable[Chart]:

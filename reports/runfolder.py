@@ -151,6 +151,15 @@ def open_run(path: Path) -> RunData:
     return RunData(path, run, load(path / SAMPLES), _lines(path / EXAMPLES), _lines(path / HEALTH))
 
 
+def load_fleet(path: Path) -> NDArray[Any] | None:
+    """The fleet's rows of a run's folder; None where it holds none."""
+    try:
+        rows: NDArray[Any] = np.load(path / FLEET, allow_pickle=False)
+    except (FileNotFoundError, ValueError):
+        return None
+    return rows
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all. Numbers are rounded by whoever made them; NaN is refused."""
     write_whole(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n")

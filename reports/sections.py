@@ -6,19 +6,22 @@ A function takes the story and returns what its template, templates/sections/<na
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from reports import figures, wording
+from reports import figures, groups, wording
+from reports.advice import advice, hint
 from reports.charts import Chart
+from reports.headroom import nearest, of_harness
 from reports.honesty import sentences
+from reports.runfolder import load_fleet
 from reports.series import processes
 from reports.steps import is_milestone
 from reports.story import Story
+from reports.way import milestone_of
 
-TROUBLES_SHOWN: Final = 60
-EXAMPLES_SHOWN: Final = 3
-_LONGEST_TEXT: Final = 400
+STEPS_SHOWN: Final = 120
 
 _GATE: Final[dict[str, Callable[[float], str]]] = {
     "lateness_ms": wording.duration,
@@ -39,6 +42,11 @@ def verdict(of: Story) -> Content:
     }
 
 
+def todo(of: Story) -> Content:
+    """What to do next."""
+    return {"rows": advice(of.run, of.summary, of.ways, of.clusters[0], of.say)}
+
+
 def facts(of: Story) -> Content:
     """The few figures of the first screen: a name, a figure, what to know about it."""
     say, devices, steps = of.say, of.summary["devices"], of.summary["steps"]
@@ -55,6 +63,10 @@ def facts(of: Story) -> Content:
     real = [row for name, row in steps.items() if not is_milestone(name)]
     count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
     rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
+    if (near := nearest(of.summary["objectives"])) is not None:
+        share, row = near
+        used = say("figure.over", figure=wording.share(1)) if math.isinf(share) else wording.share(share)
+        rows.insert(1, (say("headroom.nearest"), used, say.heard(row["name"])))
     peak = of.summary["phases"]["morning"]["peak_per_s"]
     rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
     return {"rows": rows}
@@ -65,18 +77,25 @@ def objectives(of: Story) -> Content:
     return {
         "rows": [{**row, "gauge": _gauge(row)} for row in of.summary["objectives"]],
         "tested": wording.what_was_tested(of.run, of.summary, of.say),
+        "headroom": of_harness(of.summary["harness"], processes(of.data)),
     }
 
 
 def ready(of: Story) -> Content | None:
-    """How long people waited."""
-    drawn = list(figures.ready(of))
+    """How long people waited, and where the time went."""
+    drawn = [*figures.ready(of), *figures.way(of, of.ways)]
     return {"charts": drawn} if drawn else None
 
 
 def morning(of: Story) -> Content:
     """What happened when."""
-    return _drawn(of, figures.arrivals, figures.online, figures.throughput)
+    return _drawn(of, figures.morning)
+
+
+def heat(of: Story) -> Content | None:
+    """How latency was spread."""
+    drawn = list(figures.heats(of))
+    return {"charts": drawn} if drawn else None
 
 
 def latency(of: Story) -> Content:
@@ -85,32 +104,47 @@ def latency(of: Story) -> Content:
 
 
 def steps(of: Story) -> Content:
-    """Every step in figures."""
-    return {"rows": of.summary["steps"]}
+    """The steps in figures: at most STEPS_SHOWN, those of objectives first, then by what did not end ok and by p95."""
+    rows = of.summary["steps"]
+    asked = {one["step"] for one in of.summary["objectives"]}
+
+    def pressing(name: str) -> tuple[bool, int, float]:
+        row = rows[name]
+        known = row["latency_ms"]["p95"]
+        return name in asked or is_milestone(name), row["count"] - row["ok"], math.inf if known is None else known
+
+    chosen = set(sorted(rows, key=pressing, reverse=True)[:STEPS_SHOWN])
+    return {"rows": {name: row for name, row in rows.items() if name in chosen}, "more": len(rows) - len(chosen)}
+
+
+def places(of: Story) -> Content | None:
+    """How people fared by site and department."""
+    milestone, fleet = milestone_of(of.steps), load_fleet(of.data.path)
+    organisation = of.run["scenario"]["folded"].get("organisation") or {}
+    if not milestone or fleet is None or not organisation:
+        return None
+    rows = of.steps.rows(milestone)
+    said = "name" if of.say.lang == "ja" else "english"
+    tables = {
+        kind: groups.by_group(rows, fleet[kind], [one.get(said) or one["name"] for one in organisation[f"{kind}s"]])
+        for kind in ("site", "department")
+    }
+    return {"tables": tables, "milestone": milestone} if any(tables.values()) else None
 
 
 def errors(of: Story) -> Content:
-    """What did not end ok by (step, reason), most frequent first, with examples; bounded, whatever a server sent."""
-    examples: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in of.data.examples:
-        kept = examples.setdefault((one["step"], one["reason"]), [])
-        if len(kept) < EXAMPLES_SHOWN:
-            kept.append({**one, **{key: str(one[key])[:_LONGEST_TEXT] for key in ("detail", "url")}})
+    """What did not end ok, gathered by what it shares, with examples; bounded, whatever a server sent."""
+    found, more, more_count = of.clusters
     rows = [
         {
-            "step": step,
-            "reason": reason,
-            "count": count,
-            "of": row["count"],
-            "examples": examples.get((step, reason), []),
+            "cluster": one,
+            "hint": hint(one.reason, of.say),
+            "from_s": of.axis.city_s(one.first_s),
+            "to_s": of.axis.city_s(one.last_s),
         }
-        for step, row in of.summary["steps"].items()
-        for reason, count in row["reasons"].items()
+        for one in found
     ]
-    rows.sort(key=lambda row: -row["count"])
-    rest = rows[TROUBLES_SHOWN:]
-    more = {"more": len(rest), "more_count": sum(row["count"] for row in rest)}
-    return {**_drawn(of, figures.troubles), "rows": rows[:TROUBLES_SHOWN], **more}
+    return {**_drawn(of, figures.troubles), "rows": rows, "more": more, "more_count": more_count}
 
 
 def bandwidth(of: Story) -> Content:
@@ -141,12 +175,15 @@ def again(of: Story) -> Content:
 
 SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
     "verdict": verdict,
+    "todo": todo,
     "facts": facts,
     "objectives": objectives,
     "ready": ready,
     "morning": morning,
+    "heat": heat,
     "latency": latency,
     "steps": steps,
+    "places": places,
     "errors": errors,
     "bandwidth": bandwidth,
     "honesty": honesty,

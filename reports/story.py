@@ -7,21 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import series
+from reports.groups import Cluster, clusters
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
 from reports.series import Axis, Row
 from reports.steps import Steps
+from reports.way import Way, milestone_of, way_to
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A run as its page tells it. `axis` are the slices of the morning, `acts` the operator's acts on it."""
+    """A run as its page tells it.
+
+    `axis` are the slices of the morning, `acts` the operator's acts on it, `ways` the way to ready (reports.way),
+    `clusters` what did not end ok (reports.groups).
+    """
 
     data: RunData
     steps: Steps
     summary: Mapping[str, Any]
     axis: Axis
     acts: tuple[Row, ...]
+    ways: list[Way]
+    clusters: tuple[list[Cluster], int, int]
     say: Say
 
     @property
@@ -38,4 +46,6 @@ def story(data: RunData, steps: Steps, summary: Mapping[str, Any], say: Say = EN
         for act in data.run.get("actions", ())
         if axis.edges[0] <= act["due"] <= axis.edges[-1]
     )
-    return Story(data, steps, summary, axis, acts, say)
+    milestone = milestone_of(steps)
+    ways = way_to(data, steps, milestone) if milestone else []
+    return Story(data, steps, summary, axis, acts, ways, clusters(data), say)

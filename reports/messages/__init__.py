@@ -14,13 +14,14 @@ from typing import Any, Final, Literal
 from reports.messages.heard import HEARD
 from reports.messages.honesty import HONESTY
 from reports.messages.page import PAGE
+from reports.messages.todo import TODO
 from reports.messages.verdict import VERDICT
 
 Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, PAGE, HONESTY)
+TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, HONESTY)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

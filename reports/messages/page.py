@@ -11,6 +11,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "page.dark": ("Dark", "暗"),
     "page.skip": ("To the content", "本文へ"),
     "page.scrolls": ("{name}, scrolls sideways", "{name}(横にスクロールできます)"),
+    "page.contents": ("Sections", "目次"),
     "page.footer": (
         "Made by fleetrush from the run's samples alone. Percentiles are exact. This file loads nothing from anywhere.",
         "fleetrush が実行の記録だけから作成しました。パーセンタイルは厳密値です。このファイルは外部から何も読み込みません。",
@@ -80,6 +81,20 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     ),
     "morning.before": ("Enrollment came before, in {took}.", "端末の登録はその前に {took} で行いました。"),
     "morning.rule": ("A dashed rule is an act of the operator.", "破線は管理者の操作です。"),
+    "heat.title": ("How latency was spread", "遅延の分布"),
+    "heat.lede": (
+        "Each cell is a span of time and of latency; the darker, the more ended there. Two bands mean two kinds of answer, which one percentile hides.",
+        "各マスは時間帯と遅延の範囲で、濃いほど件数が多いことを示します。帯が二つに分かれるときは二種類の応答があり、一つのパーセンタイルでは見えません。",
+    ),
+    "places.title": ("Sites and departments", "拠点と部署"),
+    "places.lede": (
+        "How long people waited until {milestone}, by where they are and where they work; the slowest first. Every figure is of few people: read the band.",
+        "{milestone} までの待ち時間を拠点別・部署別に、遅い順に示します。人数が少ないため幅も見てください。",
+    ),
+    "places.site": ("Site", "拠点"),
+    "places.department": ("Department", "部署"),
+    "places.people": ("Lids", "件数"),
+    "places.band": ("Band of p95", "p95 の幅"),
     "latency.title": ("Latency over time", "遅延の推移"),
     "latency.lede": (
         "From when a step was due to its end, in slices of {slice} s. Any outcome but ok ranks above every ok; a line "
@@ -101,8 +116,12 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     # steps
     "steps.title": ("Steps", "ステップ"),
     "steps.lede": (
-        "All samples of the run, enrollment included. Small figures are the band within this run.",
-        "登録を含む、実行のすべての記録です。小さい数字はこの実行での幅です。",
+        "All samples of the run, enrollment included. Small figures are the band within this run. A heading sorts the table.",
+        "登録を含む、実行のすべての記録です。小さい数字はこの実行での幅です。見出しで並べ替えられます。",
+    ),
+    "steps.more": (
+        "The {shown} shown are those with objectives, and those with the most that did not end ok or the slowest; {more} more stand in summary.json.",
+        "目標のあるもの、正常以外の多いもの、遅いもの {shown} 件を示しました。ほか {more} 件は summary.json にあります。",
     ),
     "steps.step": ("Step", "ステップ"),
     "steps.basis": ("Basis", "応答元"),
@@ -132,15 +151,16 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "errors.of": ("Of", "全件"),
     "errors.most": ("Most of them", "主な理由"),
     "errors.lede": (
-        "Everything that did not end ok, by step and reason. Milestones are counted beside the steps that stopped them.",
-        "正常に終わらなかったすべてを、ステップと理由ごとに示します。到達点は、それを止めたステップとは別に数えます。",
+        "Every step that did not end ok, gathered by reason and status; what only followed from an earlier step comes last.",
+        "正常に終わらなかったステップを理由とステータスごとにまとめました。前のステップの失敗に続いただけのものは最後に示します。",
     ),
     "errors.reason": ("Reason", "理由"),
-    "errors.share": ("Share", "割合"),
+    "errors.when": ("First and last due", "最初と最後"),
+    "errors.more_steps": ("and {count} more", "ほか {count} 件"),
     "errors.example": ("1 example", "例 1 件"),
     "errors.examples": ("{count} examples", "例 {count} 件"),
     "errors.at": ("run second {at}, device {device}", "実行秒 {at}、端末 {device}"),
-    "errors.status": (", status {status}", "、ステータス {status}"),
+    "errors.status": ("status {status}", "ステータス {status}"),
     "errors.more": (
         "And {kinds} more kinds, {count} samples in all: they stand in summary.json.",
         "ほかに {kinds} 種類、計 {count} 件が summary.json にあります。",
@@ -175,6 +195,23 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "again.version": ("Version: {name}", "バージョン: {name}"),
     # in the charts
     "chart.ready": ("By percentile", "パーセンタイル別"),
+    "chart.way": ("Where the time goes", "時間の内訳"),
+    "chart.morning": ("The morning in one picture", "朝の全体像"),
+    "chart.heat_told": (
+        "Latencies of what ended ok, from {fast} to {slow}; the axis is logarithmic.",
+        "正常に終わったものの遅延の分布({fast} から {slow})。縦軸は対数です。",
+    ),
+    "chart.more_here": ("the darker, the more", "濃いほど多い"),
+    "chart.peak_online": ("number of devices online", "接続台数"),
+    "way.own": ("start-up, typing, waits", "起動・入力・待ち"),
+    "way.boot": ("boot", "起動時の確認"),
+    "way.push": ("push", "プッシュ接続"),
+    "way.identity": ("identity", "サインイン"),
+    "way.policy": ("policy", "利用者ポリシー"),
+    "way.told": (
+        "p{percent}: {total}, of which {own} start-up, typing and waits; most in exchanges: {stage}, {took}.",
+        "p{percent}: {total}(うち起動・入力・待ち {own})。やり取りで最も長いのは「{stage}」で {took}。",
+    ),
     "chart.seconds": ("seconds", "秒"),
     "chart.arrivals": ("Lids opened", "開かれた端末"),
     "chart.per_slice": ("per {slice} s", "{slice} 秒あたり"),

@@ -113,6 +113,7 @@ def morning(devices: int, *, seed: int = 7, broken: float = 0.0, length_s: float
         if name == "identity.login":
             lost = chance.random(lids) < broken
             part["outcome"][lost], part["reason"][lost], part["done"][lost] = 3, 2, part["sent"][lost] + 30
+            part["status"][lost] = 0
             ok &= ~lost
         part["outcome"][~ok & (part["outcome"] == 0)] = 4
         part["reason"][part["outcome"] == 4] = 4

@@ -1,0 +1,174 @@
+"""Texts of what to do next, what a reason means, and how far the limits are. Key -> (English, Japanese)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TODO: Final[dict[str, tuple[str, str]]] = {
+    "todo.title": ("What to do", "次にすること"),
+    "todo.cores": (
+        "This machine could not keep up. Give it more cores, use --engines 2 or more, put the targets on another machine, or lower --compression.",
+        "この計算機では追いつけませんでした。コアを増やす、--engines 2 以上を使う、対象を別の計算機に置く、--compression を下げる、のいずれかを行ってください。",
+    ),
+    "todo.descriptors": (
+        "Raise the limit on open files (ulimit -n) or play fewer devices a machine; fleetrush plan says how many a run needs.",
+        "開けるファイル数の上限(ulimit -n)を上げるか、計算機あたりの端末を減らしてください。必要数は fleetrush plan が示します。",
+    ),
+    "todo.ports": (
+        "Local ports ran out: widen net.ipv4.ip_local_port_range, or play fewer devices a machine.",
+        "ローカルポートが尽きました。net.ipv4.ip_local_port_range を広げるか、計算機あたりの端末を減らしてください。",
+    ),
+    "todo.memory": (
+        "Memory ran out: play fewer devices a machine, or a machine with more of it.",
+        "メモリーが尽きました。計算機あたりの端末を減らすか、メモリーの多い計算機を使ってください。",
+    ),
+    "todo.rate_cap": (
+        "Our own cap on the rate held exchanges back: agree on a higher max_rate_per_s, or lower --compression.",
+        "送信速度の上限が送信を抑えました。max_rate_per_s の引き上げを合意するか、--compression を下げてください。",
+    ),
+    "todo.killed": (
+        "The run was killed: run it again to its end.",
+        "実行が強制終了されました。最後まで実行し直してください。",
+    ),
+    "todo.stand_in_died": (
+        "A part of the stand-in ended during the run: see what it said on the terminal, free memory, and run again.",
+        "代役の一部が実行中に終了しました。端末の出力を確認し、メモリーを空けて実行し直してください。",
+    ),
+    "todo.lost": (
+        "Part of the run was lost: read the reason above and the terminal's last lines, then run again.",
+        "実行の一部が失われました。上の理由と端末の最後の出力を確認し、実行し直してください。",
+    ),
+    "todo.untrusted_last": (
+        "Draw no conclusion from the figures below, neither a good nor a bad one.",
+        "以下の数値からは、良い結論も悪い結論も出さないでください。",
+    ),
+    "todo.to_its_end": ("Run it to its end: {command}", "最後まで実行してください: {command}"),
+    "todo.server_log": (
+        "Read the target's own log for this time: {when}",
+        "対象のログでこの時間帯を確認してください: {when}",
+    ),
+    "todo.lower": (
+        "Then repeat with less load (lower --compression, fewer --devices). A staging copy marked staging = true is loaded to the end.",
+        "その後、負荷を下げて(--compression や --devices を小さくして)再実行してください。staging = true とした検証環境には最後まで負荷をかけます。",
+    ),
+    "todo.no_objective": (
+        "Say in the scenario what has to hold: a row [[objectives]] with step, percentile and latency_s_at_most.",
+        "満たすべき条件をシナリオに書いてください: [[objectives]] に step、percentile、latency_s_at_most。",
+    ),
+    "todo.errors": (
+        "Begin with {step}: {count} samples ended as {reason}.",
+        "まず {step} を調べてください: {count} 件が {reason} で終わりました。",
+    ),
+    "todo.own_time": (
+        "{share} of the wait is the people's typing and the devices' own waits, not the targets: look at what they are told to wait for, or set another limit.",
+        "待ち時間の {share} は対象ではなく、入力と端末自身の待ちです。何を待っているかを確認するか、上限を見直してください。",
+    ),
+    "todo.slow_stage": (
+        "Begin with {stage}: it takes {took} of the slow devices' wait, most of it in {step}.",
+        "まず「{stage}」を調べてください: 遅い端末の待ち時間のうち {took} を占め、その多くは {step} です。",
+    ),
+    "todo.slow_step": (
+        "Look at {step} on its server: of what was sent, 95 of 100 took up to {service}. The heat map shows when.",
+        "サーバー側で {step} を調べてください: 送信後 100 件中 95 件が {service} 以内でした。時間帯は分布図にあります。",
+    ),
+    "todo.not_recorded": (
+        "Nothing of {step} was recorded: does this scenario reach it, or was its service left out?",
+        "{step} の記録がありません。このシナリオで実行されるか、対象外になっていないかを確認してください。",
+    ),
+    "todo.too_few": (
+        "{name}: play more devices, or judge a lower percentile; fleetrush plan says what a count can carry.",
+        "{name}: 端末を増やすか、より低いパーセンタイルで判定してください。件数で判定できる範囲は fleetrush plan が示します。",
+    ),
+    "todo.straddles": (
+        "{name} lies at its limit: repeat the run to decide (fleetrush run {scenario} --repeat 3), or decide whether a value this near is good enough.",
+        "{name} は上限のきわにあります。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
+    ),
+    "todo.name_targets": (
+        "Nothing of yours was tested yet. Name a system: fleetrush check --target identity=URL shows one device's way through it, then run with the same option.",
+        "まだ貴組織のシステムはテストされていません。対象を指定してください: fleetrush check --target identity=URL で端末 1 台の流れを確認し、同じ指定で実行します。",
+    ),
+    "todo.again": (
+        "Then run the same again, as it stands at the end of this page.",
+        "その後、このページの末尾にあるコマンドで同じ実行を繰り返してください。",
+    ),
+    "todo.real_pace": (
+        "This was a stress: play it once at the real pace too (--compression 1).",
+        "これは圧縮した負荷です。実際の速さ(--compression 1)でも一度実行してください。",
+    ),
+    "todo.find_limit": (
+        "Keep this run as a baseline for the next, and find how many devices would be too many: fleetrush capacity {scenario}.",
+        "この実行を次回の比較の基準として残し、何台で限界になるかを調べてください: fleetrush capacity {scenario}。",
+    ),
+    # what a reason usually means
+    "hint.status": (
+        "The server answered no: read the status. 429 and 503 are limits of its own, 4xx a request it does not take, 5xx a fault of its own.",
+        "サーバーが拒否しました。ステータスを確認してください。429 と 503 はサーバー自身の制限、4xx は受け付けない要求、5xx はサーバーの故障です。",
+    ),
+    "hint.login": (
+        "The provider did not let the person in: wrong or locked accounts, a further question, or a limit on sign-ins.",
+        "認証基盤がサインインを許しませんでした。アカウントの誤りやロック、追加の質問、サインイン回数の制限を確認してください。",
+    ),
+    "hint.refused": (
+        "Nobody listened at the address, or the queue of connections was full: is the server up, and its backlog large enough?",
+        "接続先で待ち受けがないか、接続待ちの列が一杯でした。サーバーが動いているか、接続待ちの上限が十分かを確認してください。",
+    ),
+    "hint.unreachable": (
+        "No connection came about: a firewall, a full load balancer, or a route.",
+        "接続できませんでした。ファイアウォール、負荷分散装置の上限、経路を確認してください。",
+    ),
+    "hint.name": (
+        "The host's name has no address: look at the DNS.",
+        "ホスト名を解決できません。DNS を確認してください。",
+    ),
+    "hint.tls": (
+        "The encrypted connection was not agreed: certificate, its authority (ca_file), or the load of handshakes.",
+        "暗号化接続が成立しませんでした。証明書、認証局(ca_file)、ハンドシェイクの負荷を確認してください。",
+    ),
+    "hint.timeout": (
+        "The request was out and no answer came in time: a full queue or a slow dependency behind the server.",
+        "送信後、時間内に応答がありませんでした。サーバーの待ち行列や、その先の遅い処理を確認してください。",
+    ),
+    "hint.broken": (
+        "The connection broke on the way: restarts, idle limits of a proxy, or a full load balancer.",
+        "接続が途中で切れました。再起動、プロキシーの無通信制限、負荷分散装置の上限を確認してください。",
+    ),
+    "hint.push": (
+        "The broker dropped the push line: its limit on connections, or a restart.",
+        "プッシュ接続が切られました。ブローカーの接続数の上限や再起動を確認してください。",
+    ),
+    "hint.earlier": (
+        "Follows from an earlier step that did not end ok.",
+        "前のステップが正常に終わらなかったためです。",
+    ),
+    "hint.ended": (
+        "The run's own end cut it off; it tells nothing of a target.",
+        "実行の終了で打ち切られたもので、対象については何も示しません。",
+    ),
+    "hint.rate_cap": ("Our own cap on the rate did not let it start.", "送信速度の上限により開始できませんでした。"),
+    "hint.guard": (
+        "The guard did not let it start: the address is not in the authorisation, or is a public service.",
+        "保護機構が送信を止めました。接続先が許可に含まれないか、公共のサービスです。",
+    ),
+    "hint.ours": (
+        "Our own machine's fault: the run cannot be trusted.",
+        "負荷発生側の問題です。この実行は信頼できません。",
+    ),
+    "hint.assertion": (
+        "The provider's SAML answer was not valid: its clock, its keys, or how the service provider is set up there.",
+        "認証基盤の SAML 応答が不正です。時計、鍵、サービスプロバイダーの設定を確認してください。",
+    ),
+    "hint.invalid": (
+        "The answer was not what the protocol says: compare an example with the server's log.",
+        "応答が仕様と異なります。例をサーバーのログと照らしてください。",
+    ),
+    # how far the limits are
+    "headroom.nearest": ("Nearest limit", "最も上限に近い目標"),
+    "headroom.of_limit": ("{share} of it: {name}", "上限の {share}: {name}"),
+    "headroom.harness": ("What the harness still had", "負荷発生側の余裕"),
+    "headroom.used": ("{value} of {limit}, {share} used", "{limit} 中 {value}、{share} 使用"),
+    "headroom.lateness_ms": ("Starts sent late", "開始の遅れ"),
+    "headroom.loop_lag_ms": ("Loop lag", "ループの遅れ"),
+    "headroom.runqueue_share": ("Waiting for a core", "CPU の空き待ち"),
+    "headroom.pressure_share": ("CPU pressure", "CPU の混雑"),
+    "headroom.core": ("Busiest engine, of one core", "最も忙しいエンジン(1 コア比)"),
+}
