@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports import charts, wording
+from reports import charts
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
-from reports.sections import SECTIONS
+from reports.sections import sections_of
 from reports.steps import Steps
-from reports.story import story
 
 
 def page(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, say: Say = ENGLISH) -> str:
@@ -26,17 +25,7 @@ def page(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, 
         steps: its samples by step, where the caller has them already.
         say: its language.
     """
-    of = story(data, steps or Steps(data.run, data.samples), summary, say)
     with charts.unchecked():
-        every = {name: make(of) for name, make in SECTIONS.items()}
-        shown = {name: content for name, content in every.items() if content is not None}
-        return render(
-            "report.html.j2",
-            say,
-            charts=[chart for content in shown.values() for chart in content.get("charts", ())],
-            sections=shown,
-            run=data.run,
-            summary=summary,
-            title=say.heard(summary["title"]),
-            headline=wording.headline(data.run, summary, say),
-        )
+        content = sections_of(data, summary, steps or Steps(data.run, data.samples), say)
+        every = [chart for section in content["sections"].values() for chart in section.get("charts", ())]
+        return render("report.html.j2", say, charts=every, **content)

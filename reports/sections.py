@@ -15,10 +15,11 @@ from reports.advice import advice, hint
 from reports.charts import Chart
 from reports.headroom import nearest, of_harness
 from reports.honesty import sentences
-from reports.runfolder import load_fleet
+from reports.messages import Say
+from reports.runfolder import RunData, load_fleet
 from reports.series import processes
-from reports.steps import is_milestone
-from reports.story import Story
+from reports.steps import Steps, is_milestone
+from reports.story import Story, story
 from reports.way import milestone_of
 
 STEPS_SHOWN: Final = 120
@@ -170,7 +171,7 @@ def honesty(of: Story) -> Content:
 
 def again(of: Story) -> Content:
     """What was run, and how to run it again."""
-    return {"folder": of.data.path.name}
+    return {"folder": of.run.get("folder", of.data.path.name)}
 
 
 SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
@@ -190,6 +191,19 @@ SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
     "harness": harness,
     "again": again,
 }
+
+
+def sections_of(data: RunData, summary: Mapping[str, Any], steps: Steps, say: Say) -> dict[str, Any]:
+    """What a page of a run shows: `sections` by name, and what stands around them."""
+    of = story(data, steps, summary, say)
+    made = {name: make(of) for name, make in SECTIONS.items()}
+    return {
+        "sections": {name: content for name, content in made.items() if content is not None},
+        "run": data.run,
+        "summary": summary,
+        "title": say.heard(summary["title"]),
+        "headline": wording.headline(data.run, summary, say),
+    }
 
 
 def _drawn(of: Story, *makers: Callable[[Story], Iterable[Chart]]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _metadata(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
-    return report_again(options.runs, options.lang)
+    return report_again(options.runs, options.lang, public=options.public, pdf=options.pdf)
 
 
 def _backend(options: argparse.Namespace) -> int:

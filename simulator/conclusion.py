@@ -1,4 +1,4 @@
-"""From a run folder to its verdict: summary.json, report.html, junit.xml and the words on the terminal.
+"""From a run folder to its verdict: summary.json, report.html, council.html, junit.xml and the words on the terminal.
 
 It reads what was recorded and counts nothing by itself; that is for reports.
 """
@@ -11,21 +11,39 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from reports.council import council
 from reports.junit import junit
 from reports.messages import Lang, Say
 from reports.objectives import exit_code
 from reports.page import page
+from reports.pdf import PdfMissing, japanese_missing, require
+from reports.pdf import pdf as report_pdf
+from reports.public import public as masked
 from reports.record import SampleFileError
-from reports.runfolder import JUNIT, PAGE, SUMMARY, RunFolderError, open_run, write_json, write_whole
+from reports.runfolder import (
+    COUNCIL,
+    JUNIT,
+    PAGE,
+    PUBLIC_COUNCIL,
+    PUBLIC_PAGE,
+    SUMMARY,
+    RunFolderError,
+    open_run,
+    write_json,
+    write_whole,
+)
 from reports.steps import Steps
 from reports.summary import summarise
 from reports.text import text
 from simulator.errors import UserError
 
 
-def conclude(path: Path, out: TextIO, lang: Lang = "en") -> int:
+def conclude(path: Path, out: TextIO, lang: Lang = "en", *, public: bool = False, pdf: Path | None = None) -> int:
     """Sum up, judge and report one run folder, its pages in a language.
 
+    Args:
+        public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was.
+        pdf: where to write the report as PDF as well, as public as the pages; None: nowhere.
     Returns: 0, 1, 3 or 4 (reports.objectives.exit_code).
     """
     data = open_run(path)
@@ -35,17 +53,45 @@ def conclude(path: Path, out: TextIO, lang: Lang = "en") -> int:
     seconds = float(data.samples["done"].max()) if data.samples.size else 0.0
     began = data.run.get("t0_utc", "")
     write_whole(path / JUNIT, junit(summary, utc=began, seconds=seconds, host=platform.node()))
-    write_whole(path / PAGE, page(data, summary, steps, Say(lang)).encode())
-    out.write(text(data.run, summary, str(path / PAGE)))
+    say = Say(lang)
+    write_whole(path / PAGE, page(data, summary, steps, say).encode())
+    write_whole(path / COUNCIL, council(data, summary, steps, say).encode())
+    shown = (data, summary)
+    if public:
+        shown = masked(data, summary)
+        write_whole(path / PUBLIC_PAGE, page(*shown, steps, say).encode())
+        write_whole(path / PUBLIC_COUNCIL, council(*shown, steps, say).encode())
+    if pdf is not None:
+        write_whole(pdf, report_pdf(*shown, steps, say))
+    out.write(text(data.run, summary, str(path / (PUBLIC_PAGE if public else PAGE))))
     return exit_code(summary)
 
 
-def report_again(paths: Sequence[Path], lang: Lang = "en") -> int:
-    """Report recorded runs again. Returns: the highest exit code of them. Raises: UserError for what is no run."""
+def report_again(paths: Sequence[Path], lang: Lang = "en", *, public: bool = False, pdf: Path | None = None) -> int:
+    """Report recorded runs again; `public` and `pdf` as in conclude.
+
+    Returns: the highest exit code of them. Raises: UserError for what is no run, and where no PDF can be made.
+    """
+    if pdf is not None:
+        _check_pdf(paths, pdf, lang)
     codes = []
     for path in paths:
         try:
-            codes.append(conclude(path, sys.stdout, lang))
+            codes.append(conclude(path, sys.stdout, lang, public=public, pdf=pdf))
         except (RunFolderError, SampleFileError) as error:
             raise UserError(str(error)) from None
     return max(codes)
+
+
+def _check_pdf(paths: Sequence[Path], pdf: Path, lang: Lang) -> None:
+    """Say what is missing before minutes of work are done."""
+    if len(paths) != 1:
+        raise UserError(f"--pdf: one file is of one run, and {len(paths)} were named: report them one by one")
+    if not pdf.parent.is_dir():
+        raise UserError(f"--pdf {pdf}: there is no folder {pdf.parent}")
+    try:
+        require()
+    except PdfMissing as missing:
+        raise UserError(str(missing)) from None
+    if lang == "ja" and (warning := japanese_missing()):
+        print(f"fleetrush: --pdf: {warning}", file=sys.stderr)

@@ -60,6 +60,12 @@ def parser_of_all() -> argparse.ArgumentParser:
     accounts.set_defaults(accounts=None, reuse_accounts=False)
     commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
     report = commands.add_parser("report", parents=[lang], help="judge and report recorded runs again")
+    report.add_argument("--pdf", type=Path, default=None, metavar="FILE", help="write the report of one run as PDF too")
+    report.add_argument(
+        "--public",
+        action="store_true",
+        help="write pages without hosts, accounts, paths, and machines beside the others",
+    )
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
     _add_backend(commands, [broker, secret])
     return parser

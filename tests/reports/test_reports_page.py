@@ -145,7 +145,7 @@ def test_errors_are_listed_with_examples(nasty: str) -> None:
 
 @pytest.mark.parametrize("texts", ["few steps, every reason", "2,500 steps"])
 def test_a_million_errors_of_every_kind_stay_small(texts: str) -> None:
-    """A million samples that did not end ok, of 2,500 kinds or steps, with the longest examples: it stays under 3 MB."""
+    """A million samples that did not end ok, of 2,500 kinds or steps, with the longest examples: below 3 MB."""
     many = texts == "2,500 steps"
     steps = [f"service{number}.step_with_a_long_name_{number}" for number in range(2500 if many else 50)]
     reasons = ["none"] + [f"a_reason_with_a_long_name_{number}" for number in range(49)]

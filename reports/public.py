@@ -1,0 +1,84 @@
+"""A run without what tells whose systems, machines and accounts it was played with: what --public shows.
+
+What may identify is left out rather than searched for, so that nothing has to be recognised; only sentences that have
+to stay (reasons, notes, the scenario's own words) are searched, for values known from run.json and for their shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from reports.runfolder import RunData
+
+MASK: Final = "•••"
+_KEPT_MACHINE: Final = ("cores",)
+_KEPT_EXAMPLE: Final = ("step", "reason", "outcome", "status", "at_s", "device")
+_OUR_PROCESS: Final = re.compile(r"(?:engine|worker|backend|broker|run)[-0-9]*")
+_SHAPES: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^\s,;()<>\"']+"  # URLs
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail addresses, accounts
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\[?(?:[0-9a-f]{0,4}:){3,}[0-9a-f.]{0,15}\]?"  # IP addresses
+    r"|(?<![\w.])[~.]{0,2}/[\w.~-]+(?:/[\w.~-]*)*",  # paths
+    re.IGNORECASE,
+)
+
+
+def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str, Any]]:
+    """The run and its summary as anybody may see them; the samples are the same."""
+    known = sorted({value for value in _known(data.run) if len(value) > 2}, key=len, reverse=True)
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            for one in known:
+                value = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", MASK, value, flags=re.IGNORECASE)
+            return _SHAPES.sub(MASK, value)
+        if isinstance(value, Mapping):
+            return {key: clean(one) for key, one in value.items()}
+        return [clean(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    run = {
+        **data.run,
+        "scenario": {
+            **data.run["scenario"],
+            **{key: clean(data.run["scenario"][key]) for key in ("name", "title", "question")},
+        },
+        "targets": {name: {**target, "url": ""} for name, target in data.run["targets"].items()},
+        "machine": {key: data.run["machine"][key] for key in _KEPT_MACHINE if key in data.run["machine"]},
+        "command": f"fleetrush run {clean(summary['scenario'])} --seed {data.run['seed']}"
+        f" --devices {data.run['devices']} --compression {data.run['compression']:g}",
+        "folder": MASK,
+        "accounts": {**(data.run.get("accounts") or {}), "from": MASK},
+        "authorisation": None,
+        "enrollments": None,
+        "ended": clean(data.run["ended"]) if data.run.get("ended") else None,
+        "untrusted": clean(data.run.get("untrusted", [])),
+        "actions": clean(data.run.get("actions", [])),
+    }
+    examples = [
+        {"detail": "", "url": "", **{key: one[key] for key in _KEPT_EXAMPLE if key in one}} for one in data.examples
+    ]
+    health = [row if _OUR_PROCESS.fullmatch(str(row["who"])) else {**row, "who": MASK} for row in data.health]
+    words = {key: clean(summary[key]) for key in ("scenario", "title", "question", "ended", "harness", "objectives")}
+    return replace(data, run=run, examples=examples, health=health), {**summary, **words}
+
+
+def _known(run: Mapping[str, Any]) -> Iterator[str]:
+    """What run.json says of systems, places, people and machines."""
+    for target in run["targets"].values():
+        url = str(target.get("url") or "")
+        yield url
+        yield urlsplit(url).hostname or ""
+    authorisation = run.get("authorisation") or {}
+    yield from (str(authorisation.get(key) or "") for key in ("owner", "approved_by"))
+    yield from map(str, authorisation.get("hosts") or ())
+    for path in (run.get("enrollments"), (run.get("accounts") or {}).get("from")):
+        if path and path != "generated":
+            yield str(path)
+            yield Path(path).name
+    yield from (str(value) for key, value in run["machine"].items() if key not in _KEPT_MACHINE)
+    yield str((run["scenario"]["folded"].get("organisation") or {}).get("domain") or "")
