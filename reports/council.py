@@ -20,7 +20,8 @@ from reports.way import milestone_of
 
 _OK: Final = OUTCOMES.index("ok")
 _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
-_LONGEST_TEXT: Final = 220
+_LONGEST_TITLE: Final = 80
+_LONGEST_QUESTION: Final = 200
 
 
 def council(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, say: Say = ENGLISH) -> str:
@@ -43,8 +44,8 @@ def sheet(data: RunData, summary: Mapping[str, Any], steps: Steps, say: Say) -> 
     people = _people(steps, summary) if answer in ("pass", "fail", "unknown") else None
     return {
         "mood": "fail" if answer == "gave_in" else "unknown" if answer in ("cut_short", "unjudged") else answer,
-        "title": _short(say.heard(summary["title"])),
-        "question": _short(say.heard(summary["question"])),
+        "title": _short(say.heard(summary["title"]), _LONGEST_TITLE),
+        "question": _short(say.heard(summary["question"]), _LONGEST_QUESTION),
         "day": str(data.run.get("t0_utc") or "")[:10],
         "rehearsal": rehearsal,
         "heading": say(f"council.rehearsal_{answer}") if rehearsal else say(f"council.answer_{answer}"),
@@ -147,5 +148,5 @@ def _service(name: str, say: Say) -> str:
     return say(f"council.service_{name}") if name in known else name
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -54,6 +54,7 @@ def run_json(**changes: Any) -> dict[str, Any]:
                 "objectives": OBJECTIVES,
                 "harness": {"lateness_ms_at_most": 50.0},
                 "undecided": "fail",
+                "organisation": ORGANISATION,
                 "updates": {"payload_bytes": 4_194_304, "true_bytes": 1_200_000_000, "offered_share": 0.1},
             },
         },
@@ -182,12 +183,27 @@ def health(length_s: int, *, lag_ms: float = 4.0) -> list[dict[str, Any]]:
     ]
 
 
+ORGANISATION = {
+    "domain": "city.example",
+    "sites": [{"name": "本庁舎", "english": "City hall"}, {"name": "大胡支所", "english": "Ogo branch"}],
+    "departments": [{"name": "市民部", "english": "Citizens' Services"}, {"name": "福祉部", "english": "Welfare"}],
+}
+
+
+def fleet(devices: int) -> NDArray[Any]:
+    """Rows of a fleet: every second device at the branch, every third in the second department."""
+    made = np.zeros(devices, [("department", "u1"), ("site", "u1")])
+    made["site"], made["department"] = np.arange(devices) % 2, np.arange(devices) % 3 == 0
+    return made
+
+
 def write(
     base: Path, samples: NDArray[Any], run: dict[str, Any], healths: list[dict[str, Any]] = (), examples: Any = ()
 ) -> RunData:
     """Write a run through the one writer and read it again."""
     folder = RunFolder.create(base, "morning_peak", datetime(2026, 1, 15, tzinfo=UTC))
     folder.write_run(run)
+    folder.write_fleet(fleet(run["devices"]))
     for first in range(0, samples.size, 100_000):
         folder.add_samples(samples[first : first + 100_000].tobytes())
     for row in healths:
