@@ -8,7 +8,8 @@ run: setup
 	@$(BIN)/fleetrush run
 
 test: setup check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 check: setup
 	@$(BIN)/ruff check .

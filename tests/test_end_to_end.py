@@ -220,7 +220,7 @@ def test_the_summary_says_what_the_samples_say(played: Played) -> None:
 
 def test_the_folder_explains_itself(played: Played) -> None:
     """Every file is there and whole; the page needs no network; no secret was written; the words say what it was."""
-    run, printed = played
+    run, printed = played.folder, played.printed
     names = {path.name for path in run.iterdir()}
     assert names >= {
         "run.json",
