@@ -6,6 +6,7 @@ never touch a store or an answer's content: what a mistake is, the service that 
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ KINDS: dict[str, frozenset[str]] = {
     "error": frozenset({"status", "request", "error_detail"}),
     "freeze": frozenset(),
     "drop": frozenset(),
+    "slots": frozenset({"slots", "service_s", "request"}),
     "wrong_policy": frozenset({"mistake", "policy_type"}),
     "wrong_command": frozenset({"mistake"}),
 }
 FAULT_KEYS = frozenset({"where", "kind", "rate", "for_s"}).union(*KINDS.values())
 MOST_S = 1e6
+MOST_SLOTS = 10_000
+_NOUNS = {"error": "an error", "slots": "a slots fault"}
 # What HTTP knows, and what device management says besides (policy facts 1.4).
 _STATUSES = (range(400, 600), range(902, 908))
 
@@ -54,9 +58,10 @@ class Fault:
         where: the name of a service, or a path prefix that begins with "/".
         kind: one of KINDS: `delay` answers between `low_s` and `high_s` late (uniform), `error` answers `status` in the
             service's place, `freeze` lets all answers wait until `until`, `drop` does the work and then closes the
-            connection without an answer; `wrong_policy` and `wrong_command` let the service make a mistake.
+            connection without an answer, `slots` serves so many at a time, each for `service_s`, and the others in the
+            order they came; `wrong_policy` and `wrong_command` let the service make a mistake.
         rate: share of requests (of policies, for `wrong_policy`) that suffer it, 0 to 1.
-        request: the only kind of management request that an error meets; empty: every request.
+        request: the only kind of management request that an error or slots meet; empty: every request.
         error_detail: what a 410 says besides.
         mistake: by name. policy_type: the only one it is made in; empty: in every policy.
         until: Unix seconds at which it ends; infinity lasts until it is cleared.
@@ -68,6 +73,8 @@ class Fault:
     low_s: float = 0.0
     high_s: float = 0.0
     status: int = 0
+    slots: int = 0
+    service_s: float = 0.0
     request: str = ""
     error_detail: str = ""
     mistake: str = ""
@@ -99,15 +106,19 @@ class Faults:
     def __init__(self, draw: Callable[[], float]) -> None:
         self._draw = draw
         self._faults: list[Fault] = []
+        # By the identity of a fault with slots, when each of them is free again: a heap of Unix seconds.
+        self._free: dict[int, list[float]] = {}
 
     def inject(self, fault: Fault) -> None:
         """Put a fault into force, beside those already there."""
         self._faults.append(fault)
+        self._free[id(fault)] = [0.0] * fault.slots
 
     def clear(self) -> int:
         """End all faults; returns how many there were, expired ones not yet met again included."""
         cleared = len(self._faults)
         self._faults = []
+        self._free = {}
         return cleared
 
     def in_force(self, now: float) -> list[Fault]:
@@ -131,6 +142,8 @@ class Faults:
                 thaw_s = max(thaw_s, fault.until - now)
             elif fault.kind == "delay":
                 delay_s += fault.low_s + (fault.high_s - fault.low_s) * self._draw()
+            elif fault.kind == "slots":
+                delay_s += self._served(fault, now) - now
             elif fault.kind == "error":
                 error = error or fault
             else:
@@ -151,6 +164,13 @@ class Faults:
                 return fault.mistake
         return ""
 
+    def _served(self, fault: Fault, now: float) -> float:
+        """When a request that comes now has been served: first come, first served."""
+        free = self._free[id(fault)]
+        done = max(now, free[0]) + fault.service_s
+        heapq.heapreplace(free, done)
+        return done
+
     def _happens(self, fault: Fault) -> bool:
         return fault.rate >= 1 or self._draw() < fault.rate
 
@@ -170,8 +190,9 @@ def _requested(query: str) -> str:
 def read_fault(value: Mapping[str, object], services: Services, now: float) -> Fault:
     """A fault as an operator says it in JSON; `for_s` counts from `now` (Unix seconds).
 
-    A delay says `high_s`, and `low_s` when it is not constant; an error its `status`, for one kind of `request` where
-    it is to meet no other; a freeze how long (`for_s`); a wrong policy or command its `mistake`.
+    A delay says `high_s`, and `low_s` when it is not constant; slots say how many (`slots`, 1 when left out) and for
+    how long each serves (`service_s`); an error its `status`; both may say the one kind of `request` that they meet; a
+    freeze says how long (`for_s`); a wrong policy or command its `mistake`.
     Raises: ValueError, one line: what is wrong and what was expected.
     """
     kind = value.get("kind")
@@ -186,7 +207,7 @@ def read_fault(value: Mapping[str, object], services: Services, now: float) -> F
             f"where is {where!r}; expected one of {', '.join(sorted(services.names))}, or a path that begins with /"
         )
     if where != "management" and (kind in services.mistakes or {"request", "error_detail"} & set(value)):
-        said = f"a {kind} fault" if kind in services.mistakes else "an error with request or error_detail"
+        said = f"a {kind} fault" if kind in services.mistakes else f"{_NOUNS[kind]} with request or error_detail"
         raise ValueError(f'where is {where!r}; {said} is for "management"')
     if kind == "freeze" and ("for_s" not in value or "rate" in value):
         raise ValueError("a freeze holds all answers for a time: it takes for_s, and no rate")
@@ -198,6 +219,8 @@ def read_fault(value: Mapping[str, object], services: Services, now: float) -> F
         low_s=_number(value, "low_s", high_s, high=high_s),
         high_s=high_s,
         status=_status(value) if kind == "error" else 0,
+        slots=_slots(value) if kind == "slots" else 0,
+        service_s=_number(value, "service_s", None if kind == "slots" else 0.0, high=MOST_S),
         request=_name(value, "request", services.requests),
         error_detail=_name(value, "error_detail", services.error_details),
         mistake=_name(value, "mistake", services.mistakes.get(kind, frozenset()), needed=kind in services.mistakes),
@@ -220,6 +243,13 @@ def _status(value: Mapping[str, object]) -> int:
     if "error_detail" in value and status != 410:
         raise ValueError(f"status is {status}; only a 410 has an error_detail")
     return status
+
+
+def _slots(value: Mapping[str, object]) -> int:
+    slots = value.get("slots", 1)
+    if isinstance(slots, bool) or not isinstance(slots, int) or not 1 <= slots <= MOST_SLOTS:
+        raise ValueError(f"slots is {slots!r}; expected a whole number from 1 to {MOST_SLOTS}")
+    return slots
 
 
 def _name(value: Mapping[str, object], key: str, names: frozenset[str], *, needed: bool = False) -> str:

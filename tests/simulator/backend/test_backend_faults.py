@@ -118,8 +118,8 @@ def test_reads_each_kind() -> None:
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ({}, "kind is None; expected one of delay, error, freeze, drop, wrong_policy, wrong_command"),
-        ({"kind": []}, "kind is []; expected one of delay, error, freeze, drop, wrong_policy, wrong_command"),
+        ({}, "kind is None; expected one of delay, error, freeze, drop, slots, wrong_policy, wrong_command"),
+        ({"kind": []}, "kind is []; expected one of delay, error, freeze, drop, slots, wrong_policy, wrong_command"),
         ({"kind": "drop", "where": "dns"}, "where is 'dns'; expected one of identity, management, or a path that"),
         ({"kind": "drop", "where": 1}, "where is 1; expected one of identity, management, or a path that"),
         ({"kind": "drop", "where": "identity", "status": 500}, "a drop fault takes no status"),
@@ -248,3 +248,55 @@ def test_whatever_is_said_is_a_sound_fault_or_a_line(said: dict[str, object], ki
         return
     effect = faults(fault).effect("management", "/", "", 0)
     assert 0 <= effect.delay_s <= 1e6
+
+
+def test_slots_serve_one_after_the_other() -> None:
+    """One place, 2 s each: who comes at 0, 1 and 1 leaves at 2, 4 and 6; who comes at 10 is served at once."""
+    injected = faults(Fault("identity", "slots", slots=1, service_s=2.0))
+    waits = [injected.effect("identity", "/", "", now).delay_s for now in (100.0, 101.0, 101.0, 110.0)]
+    assert waits == [2, 3, 5, 2]
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.floats(0, 3), min_size=1, max_size=40),
+)
+def test_slots_are_a_queue_with_as_many_servers(slots: int, gaps: list[float]) -> None:
+    """Whoever comes is served by the server that is free first, in order (Kiefer and Wolfowitz): never more than
+    `slots` at a time, and nobody waits while one is free."""
+    injected = faults(Fault("identity", "slots", slots=slots, service_s=1.0))
+    now, spans = 1000.0, []
+    for gap in gaps:
+        now += gap
+        done = now + injected.effect("identity", "/", "", now).delay_s
+        spans.append((now, done - 1.0, done))
+    for came, began, _ in spans:
+        busy = sum(other < began + 1e-9 < done - 1e-6 for _, other, done in spans)
+        assert busy <= slots
+        if began > came + 1e-9:
+            held = sum(other <= began - 1e-9 and done >= began - 1e-9 for _, other, done in spans)
+            assert held >= slots
+
+
+def test_slots_meet_what_they_name() -> None:
+    """Another service, another kind of request, and a share of the requests."""
+    injected = faults(
+        Fault("management", "slots", slots=1, service_s=1.0, request="register", rate=0.5), draws=(0.4, 0.6, 0.4)
+    )
+    assert injected.effect("management", "/", "request=policy", 0) == NOTHING
+    assert injected.effect("identity", "/", "", 0) == NOTHING
+    delays = [injected.effect("management", "/", "request=register", 0.0).delay_s for _ in range(3)]
+    assert delays == [1, 0, 2]
+
+
+def test_slots_as_an_operator_says_them() -> None:
+    """One when nothing is said; a count that is none is told in one line, and so is a time left out."""
+    read = read_fault({"where": "identity", "kind": "slots", "service_s": 0.04}, SERVICES, 0.0)
+    assert (read.slots, read.service_s) == (1, 0.04)
+    for slots in (0, 1.5, True, "2"):
+        with pytest.raises(ValueError, match="slots is"):
+            read_fault({"where": "identity", "kind": "slots", "slots": slots, "service_s": 1}, SERVICES, 0.0)
+    with pytest.raises(ValueError, match="service_s is None"):
+        read_fault({"where": "identity", "kind": "slots"}, SERVICES, 0.0)
+    with pytest.raises(ValueError, match="a slots fault with request"):
+        read_fault({"where": "identity", "kind": "slots", "service_s": 1, "request": "policy"}, SERVICES, 0.0)
