@@ -42,6 +42,7 @@ def what_of(options: argparse.Namespace) -> What:
         options.accounts,
         options.reuse_accounts,
         options.accounts_secret,
+        options.what_if,
     )
 
 
@@ -70,6 +71,7 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
         "devices": what.devices,
         "seed": what.seed,
         "compression": compression,
+        "what-if": what.what_if,
         "targets": what.targets_file,
         "enrollments": what.enrollments,
         "accounts": what.accounts_file,

@@ -17,6 +17,7 @@ from scenarios.faults import ScenarioFaults
 from scenarios.load import Overrides, load
 from scenarios.schema import Known, Scenario
 from scenarios.targets import ENROLLS_WITH, SERVICES, Services, Targets, read_targets
+from scenarios.whatifs import what_if
 from simulator import credentials
 from simulator.accounts import Accounts, listed_accounts
 from simulator.act_checks import wrong_acts
@@ -54,6 +55,7 @@ class What:
     accounts_file: Path | None = None
     reuse_accounts: bool = False
     secret_file: Path | None = None
+    what_if: str | None = None
 
     def secret(self) -> bytes:
         """What the passwords of generated accounts follow from. Raises: UserError."""
@@ -122,6 +124,8 @@ def compose(what: What, *, judged: bool = True) -> Composition:
         scenario = load(what.scenario, known=KNOWN, overrides=overrides, judged=judged)
     except ScenarioFaults as error:
         raise UserError(*faults, *error.faults) from None
+    if what.what_if is not None:
+        scenario = what_if(scenario, what.what_if)
     faults += wrong_acts(scenario)
     enrollments = None
     if what.enrollments is not None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scenarios.whatifs import WHAT_IFS
 from simulator.arguments import RunOptions, run_arguments, run_options_of, what_of
 from simulator.composition import What
 from simulator.options import parser_of_all
@@ -38,6 +39,7 @@ whats = st.builds(
     accounts_file=st.none() | paths,
     reuse_accounts=st.booleans(),
     secret_file=st.none() | paths,
+    what_if=st.none() | st.sampled_from(tuple(WHAT_IFS)),
 )
 options = st.builds(
     RunOptions,
