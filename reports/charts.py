@@ -261,6 +261,46 @@ def _many(say: Say) -> Any:
     return alt.Tooltip("count:Q", format=",", title=say("chart.peak_count"))
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a curve shows, each with its label: dots and a line of rows with `x` and `y`, a limit across, a band between
+    two x, a rule at one x."""
+
+    points: tuple[str, Sequence[Row]]
+    line: tuple[str, Sequence[Row]]
+    limit: tuple[str, float] | None = None
+    band: tuple[str, float, float] | None = None
+    rule: tuple[str, float] | None = None
+
+
+def curve(caption: Caption, marks: Marks, *, x_title: str, y_title: str, log: bool = False) -> Chart:
+    """Dots and a line through them over figures, not over time; `log`: both axes are logarithmic."""
+    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=True, nice=True)
+    numbers = "~r" if log else "~s"
+    x_axis = alt.Axis(title=x_title, grid=False, ticks=False, domain=False, tickCount=6, format=numbers)
+    x = alt.X("x:Q", axis=x_axis, scale=scale)
+    y_axis = alt.Axis(title=None, ticks=False, domain=False, tickCount=5, format=numbers)
+    y = alt.Y("y:Q", axis=y_axis, scale=scale)
+    tips = [alt.Tooltip("x:Q", format=",.4~r", title=x_title), alt.Tooltip("y:Q", format=",.4~r", title=y_title)]
+    layers, legend = [], [(marks.points[0], SERIES[0]), (marks.line[0], SERIES[1])]
+    if marks.band is not None:
+        label, low, high = marks.band
+        between = alt.Chart(_data([{"x": low, "to": high}])).mark_rect(color=SERIES[1], opacity=0.18)
+        layers.append(between.encode(x=x, x2="to:Q"))
+        legend.append((label, SERIES[1]))
+    if marks.limit is not None:
+        layers.append(alt.Chart(_data([{"y": marks.limit[1]}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=y))
+        legend.append((marks.limit[0], FAIL))
+    if marks.rule is not None:
+        rule = alt.Chart(_data([{"x": marks.rule[1]}])).mark_rule(color=_MUTED, strokeDash=[6, 4], strokeWidth=2)
+        layers.append(rule.encode(x=x))
+        legend.append((marks.rule[0], _MUTED))
+    layers.append(alt.Chart(_data(marks.line[1])).mark_line(color=SERIES[1], strokeWidth=2).encode(x=x, y=y))
+    dots = alt.Chart(_data(marks.points[1])).mark_point(filled=True, size=60, color=SERIES[0], opacity=0.8)
+    layers.append(dots.encode(x=x, y=y, tooltip=tips))
+    return Chart(caption, tuple(legend), _finished(layers, height=HEIGHT + 60))
+
+
 def _rung(say: Say) -> dict[str, str]:
     return {"value": say("chart.value"), "low": say("chart.low"), "high": say("chart.high")}
 

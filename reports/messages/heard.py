@@ -66,6 +66,7 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     # the scenarios that ship
     ("Morning peak", "朝のピーク"),
     ("Sign-in peak", "サインインのピーク"),
+    ("Sign-in plateau", "一定の速さのサインイン"),
     ("First day", "初日"),
     ("Last day", "最終日"),
     ("Ordinary day", "通常の一日"),
@@ -104,4 +105,21 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
         "All tokens of {people} sessions die at {at}, and devices notice over ten minutes: does that spare the provider?",
         "{at}に {people} 件のセッションのトークンがすべて失効し、端末は 10 分かけて気づきます。認証基盤の負担は軽くなりますか?",
     ),
+    (
+        "Sign-ins at a constant rate for two minutes: does the identity provider keep up?",
+        "2 分間、一定の速さでサインインが続きます。認証基盤は追いつきますか?",
+    ),
+    # a search for the capacity
+    ("no level was played at a constant rate", "一定の速さで実行した台数がありません"),
+    (
+        "{some} levels at a constant rate: it needs {least}",
+        "一定の速さで実行したのは {some} 段階です。{least} 段階必要です",
+    ),
+    (
+        "the levels show no curvature: throughput still grows with what is in flight",
+        "曲がりが見られません。処理量は処理中の要求数とともにまだ伸びています",
+    ),
+    ("no metrics of the servers were given", "サーバーの指標が与えられていません"),
+    ("the limit was not passed, so nothing gave in", "上限を超えていないため、限界に達したものはありません"),
+    ("no level far enough beyond the limit has metrics", "上限から十分に離れた台数での指標がありません"),
 )

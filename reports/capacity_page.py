@@ -1,0 +1,110 @@
+"""The page of a search for the capacity: the headline first, then what it rests on.
+
+Puts words, figures and charts before the template. Nothing is measured, judged or worded here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from reports import charts
+from reports.capacity_words import devices, headline, objective, standing, verdict_of
+from reports.charts import Caption, Chart
+from reports.html import render
+from reports.messages import ENGLISH, Say
+from reports.scalability import Law
+
+_STEPS: Final = 40
+
+
+def capacity_page(folder: Path, whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """The page.
+
+    Args:
+        folder: of the search.
+        whole: its capacity.json.
+        say: its language.
+    """
+    with charts.unchecked():
+        curve, law = _curve(whole, say), _law(whole["scalability"], say)
+        return render(
+            "capacity.html.j2",
+            say,
+            charts=[*curve, *law],
+            whole=whole,
+            folder=folder.name,
+            headline=headline(whole, say),
+            standing=standing(whole, say),
+            curve=curve,
+            law=law,
+            levels=[_row(level, say) for level in sorted(whole["levels"], key=lambda one: int(one["devices"]))],
+        )
+
+
+def _row(level: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    """A run as the table of levels has it."""
+    worst = max(level["objectives"], key=lambda row: float(row["burden"]), default=None)
+    name = "" if worst is None else objective(worst["name"], say)
+    return {**level, "verdict": verdict_of(level), "worst": worst, "worst_name": name}
+
+
+def _curve(whole: Mapping[str, Any], say: Say) -> list[Chart]:
+    """The runs, the fit and the limit of the objective that gives in first."""
+    result = whole["result"]
+    name = result["objective"]["name"]
+    fitted = result["curves"].get(name)
+    if fitted is None:
+        return []
+    points = [
+        {"x": level["devices"], "y": _times(burden)}
+        for level in whole["levels"]
+        if level["burden"] is not None
+        for burden in _burdens(level, name)
+    ]
+    line = [{"x": at, "y": _times(value)} for at, value in zip(fitted["levels"], fitted["fitted"], strict=True)]
+    told = say(
+        "curve.told",
+        runs=len(points),
+        levels=len(line),
+        first=devices(line[0]["x"]),
+        last=devices(line[-1]["x"]),
+        devices=devices(fitted["crossing"]),
+    )
+    caption = Caption("capacity", objective(name, say), say("curve.unit"), told, say)
+    marks = charts.Marks(
+        points=(say("curve.run"), points),
+        line=(say("curve.fit"), line),
+        limit=(say("curve.limit"), 1.0),
+        band=(say("curve.band"), result["low"], result["high"]) if result["low"] and result["high"] else None,
+        rule=(say("curve.saturated"), result["saturated"]) if result["saturated"] else None,
+    )
+    return [charts.curve(caption, marks, x_title=say("curve.devices"), y_title=say("curve.times"), log=True)]
+
+
+def _burdens(level: Mapping[str, Any], name: str) -> list[float]:
+    found = [row["burden"] for row in level["objectives"] if row["name"] == name]
+    return found or [level["burden"]]
+
+
+def _times(burden: float) -> float:
+    return round(math.exp(burden), 4)
+
+
+def _law(section: Mapping[str, Any], say: Say) -> list[Chart]:
+    """The plateaus and the law through them."""
+    if "refused" in section:
+        return []
+    points = [{"x": one["in_flight"], "y": one["per_s"]} for one in section["points"]]
+    law = Law(*(section[key]["value"] for key in ("rate", "contention", "coherency")))
+    n = np.geomspace(min(point["x"] for point in points), max(point["x"] for point in points), _STEPS)
+    line = [{"x": round(float(x), 4), "y": round(float(y), 4)} for x, y in zip(n, law.at(n), strict=True)]
+    levels = len({one["devices"] for one in section["points"]})
+    told = say("scalability.told", levels=levels, bend=f"{section['bend']:.0%}")
+    caption = Caption("scalability", say("scalability.chart"), say("scalability.unit"), told, say)
+    marks = charts.Marks(points=(say("curve.run"), points), line=(say("scalability.law"), line))
+    return [charts.curve(caption, marks, x_title=say("scalability.in_flight"), y_title=say("scalability.unit"))]

@@ -1,0 +1,95 @@
+"""What a search for the capacity found, in words: the headline of its page and the lines on the terminal.
+
+Nothing is computed or judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reports import wording
+from reports.capacity import ANY
+from reports.messages import ENGLISH, Say
+from reports.wording import Headline
+
+_MOODS: Final = {"found": "pass", "harness": "untrusted"}
+_WHY: Final = {"time": "capacity.why_time", "interrupted": "capacity.why_interrupted", "complete": "capacity.why_band"}
+
+
+def headline(whole: Mapping[str, Any], say: Say = ENGLISH) -> Headline:
+    """The capacity as a reader hears it first, and what it rests on."""
+    result, end = whole["result"], whole["result"]["end"]
+    key = f"capacity.head_{end}"
+    if end == "harness" and result["holds"] is None:
+        key = "capacity.head_harness_none"
+    counts = {name: devices(result[name]) for name in ("holds", "breaks", "saturated", "low", "high")}
+    values: dict[str, Any] = {
+        **counts,
+        "devices": devices(result["capacity"]),
+        "objective": objective(result["objective"]["name"], say),
+        "limit": limit(result["objective"]),
+        "runs": result["runs"],
+        "why": say.heard(result["why"])
+        if end == "harness"
+        else say(_WHY.get(whole["ended"]["reason"], "capacity.why_cut")),
+    }
+    return Headline(_MOODS.get(end, "unknown"), say(key, **values), say(f"capacity.because_{end}", **values))
+
+
+def standing(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """What the capacity is a capacity of."""
+    pace = whole["compression"]
+    said = say("capacity.real_pace") if pace == 1 else say("capacity.pace", pace=f"{pace:g}")
+    tested = [name for name, target in whole["targets"].items() if target["basis"] == "target"]
+    others = [name for name in whole["targets"] if name not in tested]
+    said += say("capacity.same_arrivals" if whole["same_arrivals"] else "capacity.own_arrivals")
+    if not tested:
+        return said + say("standing.rehearsal")
+    if not others:
+        return said + say("standing.tested", names=say.many(tested))
+    return said + say("standing.tested_also", names=say.many(tested), others=say.many(others))
+
+
+def devices(count: float | None) -> str:
+    """A number of devices; a dash where it is not known."""
+    return wording.NOTHING if count is None else f"{count:,.0f}"
+
+
+def objective(name: str, say: Say) -> str:
+    """An objective by its name."""
+    return say("capacity.any_objective") if name == ANY else say.heard(name)
+
+
+def limit(row: Mapping[str, Any]) -> str:
+    """The limit of an objective."""
+    return wording.NOTHING if row["limit"] is None else wording.figure(row["limit"], row["unit"])
+
+
+def verdict_of(level: Mapping[str, Any]) -> str:
+    """How a run of a level stands: within, beyond, untrusted, cut or gave_in."""
+    if level["burden"] is None:
+        return "cut" if level["trusted"] else "untrusted"
+    if level["aborted"]:
+        return "gave_in"
+    return "beyond" if level["burden"] > 0 else "within"
+
+
+def text(whole: Mapping[str, Any], page: str) -> str:
+    """The lines for a terminal, with a newline at the end."""
+    said = headline(whole)
+    lines = [f"{said.word}.", said.because, standing(whole)]
+    law = whole["scalability"]
+    if law["points"]:
+        refused = law.get("refused")
+        lines.append(
+            ENGLISH("scalability.refused", why=refused)
+            if refused
+            else f"Universal Scalability Law: {law['rate']['value']:.4g} per second with one in flight, contention"
+            f" {law['contention']['value']:.3g}, coherency {law['coherency']['value']:.3g}"
+        )
+    lines += [
+        f"gave in: {one['metric']}: {ENGLISH('gave_in.' + one['kind'])} ({one['low']}, {one['at']}, {one['beyond']})"
+        for one in whole["gave_in"].get("found", ())
+    ]
+    return "\n".join([*lines, "", f"report: {page}"]) + "\n"

@@ -1,0 +1,189 @@
+"""A search for the capacity judged from made run folders: the same again, honest about what it does not know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import capacity, capacity_words
+from reports.capacity_page import capacity_page
+from reports.messages import Say
+from tests.reports.made_levels import LIMIT_S, play
+
+BOUNDS = {"start": 1000, "most": 10_000, "least": 100, "precision": 0.1, "repeats": 3}
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """What the command knows of a search."""
+    search = {
+        "scenario": "sign_in_peak",
+        "title": "Sign-in peak",
+        "question": "Does it hold?",
+        "devices": 1000,
+        "seed": 1,
+        "compression": 1.0,
+        "targets": {name: {"basis": "stand-in", "url": ""} for name in ("management", "identity")},
+        "same_arrivals": False,
+        "bounds": BOUNDS,
+        "unplayable": {},
+        "minutes": 60,
+        "command": "capacity sign_in_peak",
+        "ended": {"reason": "complete", "detail": ""},
+        "what_ifs": [],
+    }
+    return search | changes
+
+
+def whole_search(folder: Path) -> None:
+    """A search whose limit lies at 2,500: login time grows as the square of the devices, runs differ by 3 %."""
+    for devices, turns in ((1000, 1), (1500, 1), (2250, 3), (2450, 3), (2600, 3), (3375, 1)):
+        for turn in range(1, turns + 1):
+            play(folder, devices, LIMIT_S * (devices / 2500) ** 2 * (1 + 0.03 * (turn - 2) * (turns > 1)), turn=turn)
+
+
+def conclude(folder: Path, **changes: Any) -> dict[str, Any]:
+    return capacity.concluded(folder, told(**changes), capacity.levels_in(folder))
+
+
+def test_the_capacity_and_its_band(tmp_path: Path) -> None:
+    """2,500 devices, to the width that 3 % between runs leave: half of it in devices, as time grows with the square."""
+    whole_search(tmp_path)
+    result = conclude(tmp_path)["result"]
+    assert (result["end"], result["exit"]) == ("found", 0)
+    assert (result["holds"], result["breaks"], result["saturated"]) == (2450, 2600, None)
+    assert result["capacity"] == pytest.approx(2500, rel=0.01)
+    assert 2500 * 0.96 < result["low"] < 2500 < result["high"] < 2500 * 1.04
+    assert result["objective"] == {"name": "identity.login p95 latency", "limit": 2.0, "unit": "s"}
+    assert result["runs"] == 12
+
+
+def test_judged_again_it_is_the_same(tmp_path: Path) -> None:
+    """From the folder alone, with nothing but the runs and what the command knew."""
+    whole_search(tmp_path)
+    first = conclude(tmp_path)
+    assert capacity.is_search(tmp_path)
+    again = capacity.concluded(tmp_path, capacity.open_search(tmp_path), capacity.levels_in(tmp_path))
+    assert again == first == json.loads((tmp_path / capacity.FILE).read_text())
+
+
+def test_what_gave_in_and_how_throughput_grows(tmp_path: Path) -> None:
+    """The stand-in's core is full at the limit (0.4 ms a device, a whole core at 2,500). Throughput falls behind what
+    is in flight: N = rate x time, and time grows as the square of the rate."""
+    whole_search(tmp_path)
+    whole = conclude(tmp_path)
+    assert {(one["metric"], one["kind"]) for one in whole["gave_in"]["found"]} >= {("backend_cpu_share", "full")}
+    assert whole["gave_in"]["levels"] == [1000, 2450, 3375]
+    law = whole["scalability"]
+    assert "refused" not in law
+    assert len(law["points"]) == 12
+    assert law["bend"] > 0.5
+
+
+def test_metrics_of_the_servers_lie_on_the_same_axis(tmp_path: Path) -> None:
+    """server.csv is cut by each run's own start and end: level after level a minute apart, 7 threads a device."""
+    whole_search(tmp_path)
+    levels = capacity.levels_in(tmp_path)
+    lines = ["utc,metric,value"]
+    for level in levels:
+        lines += [f"{level['began_utc'] + at},threads,{min(7 * level['devices'], 17_000)}" for at in (1, 10, 20)]
+        lines.append(f"{level['ended_utc'] + 5},threads,999999")
+    (tmp_path / "server.csv").write_text("\n".join(lines))
+    whole = conclude(tmp_path)
+    assert [level["metrics"]["threads"] for level in whole["levels"]][:2] == [7000, 10_500]
+    found = {one["metric"]: one for one in whole["gave_in"]["found"]}
+    assert found["threads"] == {"metric": "threads", "kind": "ceiling", "low": 7000, "at": 17_000, "beyond": 17_000}
+
+
+def test_our_own_limit_is_told_as_ours(tmp_path: Path) -> None:
+    """Two untrusted runs at 1,500: harness limit, exit 3, and no capacity of the target's is said."""
+    for turn in (1, 2):
+        play(tmp_path, 1500, 9.0, turn=turn, untrusted=["starts were 80 ms late"])
+    for turn in (1, 2, 3):
+        play(tmp_path, 1400, 1.0, turn=turn)
+    whole = conclude(tmp_path)
+    result = whole["result"]
+    assert (result["end"], result["exit"], result["saturated"]) == ("harness", 3, 1500)
+    assert result["capacity"] is result["low"] is result["high"] is None
+    said = capacity_words.headline(whole)
+    assert (said.mood, said.word) == ("untrusted", "Harness limit: at least 1,400 devices")
+    assert "starts were 80 ms late" in said.because
+    assert "not the target's capacity" in said.because
+
+
+def test_a_plan_that_we_cannot_carry_is_our_limit_too(tmp_path: Path) -> None:
+    """Not enough ports for a level: it saturates us without having been played."""
+    for turn in (1, 2, 3):
+        play(tmp_path, 1000, 1.0, turn=turn)
+    result = conclude(tmp_path, unplayable={"1050": "one address has 900 ports"})["result"]
+    assert (result["end"], result["saturated"], result["why"]) == ("harness", 1050, "one address has 900 ports")
+
+
+def test_a_search_cut_short_is_undecided(tmp_path: Path) -> None:
+    """Between 1,000 and 3,000 lies a limit: about where, no more, exit 4, and why."""
+    play(tmp_path, 1000, 0.5)
+    play(tmp_path, 3000, 8.0)
+    whole = conclude(tmp_path, ended={"reason": "time", "detail": ""})
+    result = whole["result"]
+    assert (result["end"], result["exit"], result["low"], result["high"]) == ("open", 4, None, None)
+    assert result["capacity"] == pytest.approx(1730, rel=0.01)
+    said = capacity_words.headline(whole)
+    assert said.word == "Undecided"
+    assert "the time was over" in said.because
+
+
+def test_a_target_that_gave_in_counts_as_beyond(tmp_path: Path) -> None:
+    """A run stopped to spare the target passes every limit, whatever it measured before; one interrupted is no run."""
+    play(tmp_path, 1000, 0.5)
+    play(
+        tmp_path,
+        2000,
+        0.6,
+        ended={"utc": "2026-01-15T00:10:00+00:00", "reason": "aborted", "detail": "x"},
+        partial=True,
+    )
+    play(
+        tmp_path,
+        3000,
+        0.5,
+        ended={"utc": "2026-01-15T00:10:00+00:00", "reason": "interrupted", "detail": ""},
+        partial=True,
+    )
+    whole = conclude(tmp_path)
+    assert (whole["result"]["holds"], whole["result"]["breaks"]) == (1000, 2000)
+    assert [capacity_words.verdict_of(level) for level in whole["levels"]] == ["within", "gave_in", "cut"]
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_page_says_the_headline_first(tmp_path: Path, lang: Any) -> None:
+    """Headline, charts with their words, the levels, what gave in, the law, the what-ifs: in either language."""
+    whole_search(tmp_path)
+    row = {
+        "name": "twice_devices",
+        "changed": True,
+        "devices": 2000,
+        "way": "rehearsed",
+        "of": 1000,
+        "peak_per_s": 400.0,
+    }
+    row |= {"requests": 52_000, "bytes_in": 9 * 10**9, "delta_bytes_in": 10**9, "worst": None, "holds": None}
+    whole = conclude(tmp_path, what_ifs=[row])
+    text = capacity_page(tmp_path, whole, Say(lang))
+    head = text.index("<h1>")
+    assert head < text.index('data-chart="capacity"') < text.index("level-02450-1/report.html")
+    assert ("2,500 devices before" in text) == (lang == "en")
+    assert text.count("data-chart=") == 2
+    for words in {"en": ["Twice the devices", "rehearsed", "backend_"], "ja": ["台数が 2 倍", "リハーサル"]}[lang]:
+        assert words in text
+
+
+def test_the_words_on_the_terminal(tmp_path: Path) -> None:
+    """The headline, its band, what it is a capacity of, and where the page is."""
+    whole_search(tmp_path)
+    lines = capacity_words.text(conclude(tmp_path), "runs/x/report.html").splitlines()
+    assert lines[0] == "2,500 devices before identity.login p95 latency passes 2 s."
+    assert "95 % confidence from 12 runs" in lines[1]
+    assert "none of your systems was tested" in lines[2]
+    assert lines[-1] == "report: runs/x/report.html"
