@@ -47,6 +47,23 @@ def _run(options: argparse.Namespace) -> int:
     return run(what_of(options), run_options_of(options))
 
 
+def _capacity(options: argparse.Namespace) -> int:
+    from simulator.capacity import CapacityOptions, capacity
+
+    how = CapacityOptions(
+        options.engines,
+        options.broker,
+        options.out,
+        options.max_devices,
+        options.time,
+        options.precision,
+        options.server_metrics,
+        options.what_ifs,
+        options.lang,
+    )
+    return capacity(what_of(options), how)
+
+
 def _check(options: argparse.Namespace) -> int:
     from simulator.check import check
 
@@ -107,6 +124,7 @@ def _backend(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
+    "capacity": _capacity,
     "check": _check,
     "plan": _plan,
     "scenarios": _scenarios,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from reports.capacity import is_search
 from reports.council import council
 from reports.junit import junit
 from reports.messages import Lang, Say
@@ -35,6 +36,7 @@ from reports.runfolder import (
 from reports.steps import Steps
 from reports.summary import summarise
 from reports.text import text
+from simulator.capacity_conclusion import judge_again
 from simulator.errors import UserError
 
 
@@ -68,14 +70,19 @@ def conclude(path: Path, out: TextIO, lang: Lang = "en", *, public: bool = False
 
 
 def report_again(paths: Sequence[Path], lang: Lang = "en", *, public: bool = False, pdf: Path | None = None) -> int:
-    """Report recorded runs again; `public` and `pdf` as in conclude.
+    """Report recorded runs, and searches for the capacity, again; `public` and `pdf` as in conclude, for runs.
 
-    Returns: the highest exit code of them. Raises: UserError for what is no run, and where no PDF can be made.
+    Returns: the highest exit code of them. Raises: UserError for what is neither, and where no PDF can be made.
     """
     if pdf is not None:
         _check_pdf(paths, pdf, lang)
     codes = []
     for path in paths:
+        if is_search(path):
+            if public or pdf is not None:
+                raise UserError(f"{path}: a search for the capacity: --public and --pdf are for runs, name its level-*")
+            codes.append(judge_again(path, sys.stdout, lang))
+            continue
         try:
             codes.append(conclude(path, sys.stdout, lang, public=public, pdf=pdf))
         except (RunFolderError, SampleFileError) as error:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from reports.messages import LANGUAGES
+from scenarios.whatifs import WAYS, WHAT_IFS
 from simulator.exports import EXPORTS
 
 _WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
@@ -42,6 +43,7 @@ def parser_of_all() -> argparse.ArgumentParser:
         help="serve Prometheus metrics while it plays, and a Grafana dashboard at /grafana.json",
     )
     run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
+    _add_capacity(commands, [what, people, engines, broker, lang])
     check = commands.add_parser(
         "check", parents=[what, people, broker], help="one device, every exchange shown, no load"
     )
@@ -66,7 +68,9 @@ def parser_of_all() -> argparse.ArgumentParser:
         action="store_true",
         help="write pages without hosts, accounts, paths, and machines beside the others",
     )
-    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
+    report.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or that of a search for the capacity"
+    )
     _add_backend(commands, [broker, secret])
     return parser
 
@@ -82,6 +86,50 @@ def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser], wh
         "--re-enroll", default=None, metavar="ROWS", help="let these enroll anew in the next run, as after a wipe"
     )
     fleet.set_defaults(accounts=None, reuse_accounts=False, accounts_secret=None)
+
+
+def _add_capacity(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    capacity = commands.add_parser(
+        "capacity", parents=parents, help="how many devices before an objective's limit is passed, by playing levels"
+    )
+    capacity.add_argument(
+        "--max-devices",
+        type=_positive,
+        default=None,
+        metavar="N",
+        help="no level above it (default ten times the first, which --devices says)",
+    )
+    capacity.add_argument(
+        "--time",
+        type=_positive_number,
+        default=120,
+        metavar="MINUTES",
+        help="begin no level that would end after it (default %(default)s)",
+    )
+    capacity.add_argument(
+        "--precision",
+        type=_positive_number,
+        default=0.1,
+        metavar="SHARE",
+        help="how far apart the levels around the limit may be (default %(default)s)",
+    )
+    capacity.add_argument(
+        "--server-metrics",
+        default=None,
+        metavar="URL|FILE",
+        help="what your servers tell of themselves: Prometheus text to scrape meanwhile, or a .csv to read at the end",
+    )
+    capacity.add_argument(
+        "--what-ifs",
+        choices=WAYS,
+        default="rehearsed",
+        help="how the table of what-ifs is filled (default %(default)s)",
+    )
+    capacity.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where the folder goes (default runs)"
+    )
 
 
 def _add_backend(
@@ -158,6 +206,9 @@ def _scenario_options() -> argparse.ArgumentParser:
     what.add_argument(
         "--enrollments", type=Path, default=None, metavar="FILE", help="keeps the fleet enrolled from run to run"
     )
+    what.add_argument(
+        "--what-if", choices=tuple(WHAT_IFS), default=None, metavar="NAME", help=f"changed: {', '.join(WHAT_IFS)}"
+    )
     what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
     return what
 
@@ -168,6 +219,16 @@ def _first_port(text: str) -> int:
 
 def _positive(text: str) -> int:
     return _whole(text, 1)
+
+
+def _positive_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return value
 
 
 def _whole(text: str, least: int, most: int | None = None) -> int:

@@ -135,6 +135,10 @@ COMPOSERS = (
     "simulator.composition",
     "simulator.act_checks",
     "simulator.conclusion",
+    "simulator.capacity",
+    "simulator.capacity_conclusion",
+    "simulator.whatifs",
+    "simulator.scrape",
     "simulator.check",
     "simulator.narration",
     "simulator.stuck",
@@ -171,6 +175,8 @@ MAY_BE_IMPURE = (
     "simulator.check",
     "simulator.serve",
     "simulator.secretfile",
+    "simulator.capacity",
+    "simulator.scrape",
 )
 
 

@@ -1,0 +1,283 @@
+"""Plays a search for the capacity: level after level, each a run in a process of its own, until the rule says stop.
+
+It chooses no level, judges no run and draws nothing: that is for reports.capacity and its neighbours.
+"""
+
+from __future__ import annotations
+
+import pickle
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from reports.capacity import concluded, level_of, played_of
+from reports.capacity_search import Bounds, Stop, next_play
+from reports.messages import Lang
+from reports.runfolder import open_run
+from reports.servermetrics import FILE as METRICS
+from reports.servermetrics import MetricsError, write_header, write_scrape
+from scenarios.evidence import samples_needed
+from scenarios.load import planned
+from scenarios.schema import Scenario
+from simulator.apart import play_apart
+from simulator.arguments import RunOptions
+from simulator.capacity_conclusion import tell
+from simulator.composition import KNOWN, TARGET, Composition, What, compose
+from simulator.errors import UserError
+from simulator.plan import limits_missed
+from simulator.scrape import start_scraping
+from simulator.standins import STAND_IN
+from simulator.whatifs import what_ifs_of
+
+USAGE, UNTRUSTED, OUR_BUG, INTERRUPTED = 2, 3, 70, 130
+CHECK = [sys.executable, "-P", "-m", "simulator.check"]
+# Without --max-devices a search ends here, as a multiple of the level that it begins with.
+MOST = 10
+# A named target is drained when one device gets through about as fast as before the first level.
+AS_FAST, AS_FAST_S = 1.5, 0.5
+DRAIN_EVERY_S, DRAIN_AT_MOST_S = 5.0, 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityOptions:
+    """How a search is played. `most` devices at most (None: ten times the first level); `server_metrics` is a URL or a
+    CSV file; `what_ifs` one of WAYS."""
+
+    engines: int = 1
+    broker: str = "embedded"
+    base: Path = Path("runs")
+    most: int | None = None
+    minutes: float = 60.0
+    precision: float = 0.1
+    server_metrics: str | None = None
+    what_ifs: str = "rehearsed"
+    lang: Lang = "en"
+
+
+def capacity(what: What, options: CapacityOptions) -> int:
+    """Search, and conclude. Returns: 0 found, 3 we bind first, 4 undecided, 130 interrupted, or how a level's run ended
+    that could not be played. Raises: UserError before anything was sent."""
+    composition = compose(what)
+    faults = _faults(what, composition, options)
+    if faults:
+        raise UserError(*faults)
+    search = _Search(what, composition, options)
+    with ExitStack() as ends:
+        search.scrape(ends)
+        code = search.play()
+    if not search.levels:
+        shutil.rmtree(search.folder)
+        return code or UNTRUSTED
+    if options.server_metrics is not None and not _is_url(options.server_metrics):
+        search.take_file(Path(options.server_metrics))
+    if not code and options.what_ifs != "none":
+        measured = search.measure if options.what_ifs == "measured" else None
+        search.told["what_ifs"], code = what_ifs_of(composition.scenario, search.levels, measured)
+    judged = tell(search.folder, concluded(search.folder, search.told, search.levels), sys.stdout, options.lang)
+    return code or judged
+
+
+def _faults(what: What, composition: Composition, options: CapacityOptions) -> list[str]:
+    """Why this cannot be searched for, one line each."""
+    faults = [
+        f"target {name}: a search for the capacity loads it until it gives in:"
+        f" name a copy that may, with staging = true under [targets.{name}]"
+        for name, target in composition.targets.named().items()
+        if not target.staging
+    ]
+    if what.enrollments is not None and composition.basis["management"] == STAND_IN:
+        faults.append("--enrollments: each level begins with fresh stand-ins, which know no kept fleet: leave it out")
+    scenario = composition.scenario
+    if not scenario.objectives:
+        faults.append(f"{scenario.name}: sets no objective, so there is no limit to find: add an [[objectives]]")
+    if options.most is not None and options.most < scenario.devices:
+        faults.append(
+            f"--max-devices {options.most}: below the first level, {scenario.devices:,}: say --devices as well"
+        )
+    source = options.server_metrics
+    if source is not None and not _is_url(source) and not source.endswith(".csv"):
+        faults.append(f"--server-metrics {source}: expected an http:// or https:// address, or a .csv file")
+    return faults + limits_missed(composition, options.engines)
+
+
+def _is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def least_devices(scenario: Scenario) -> int:
+    """The fewest devices with which every objective's percentile has the samples that it needs."""
+    least = 1
+    for one in scenario.objectives:
+        count = planned(scenario, one.step, KNOWN)
+        if one.percentile is not None and count:
+            # one more, since spares and shares are rounded
+            least = max(least, ceil(samples_needed(one.percentile) * scenario.devices / count) + 1)
+    return min(least, scenario.devices)
+
+
+class _Search:
+    """One search as it is played: its folder, its levels, and what is told of it."""
+
+    def __init__(self, what: What, composition: Composition, options: CapacityOptions) -> None:
+        self._what, self._options, self._targets = what, options, composition.targets
+        scenario = composition.scenario
+        self._named = TARGET in composition.basis.values()
+        self._began = time.monotonic()
+        self._longest_s = 0.0
+        self._check_s: float | None = None
+        most = options.most or MOST * scenario.devices
+        self._bounds = Bounds(scenario.devices, most, least_devices(scenario), options.precision)
+        self.levels: list[dict[str, Any]] = []
+        self.told: dict[str, Any] = {
+            "scenario": scenario.name,
+            "title": scenario.title,
+            "question": scenario.question,
+            "devices": scenario.devices,
+            "seed": scenario.seed,
+            "compression": scenario.day.compression,
+            "targets": {
+                name: {"basis": basis, "url": composition.targets.urls.get(name, "")}
+                for name, basis in composition.basis.items()
+            },
+            "same_arrivals": self._named,
+            "bounds": {key: getattr(self._bounds, key) for key in Bounds.__slots__},
+            "unplayable": {},
+            "minutes": options.minutes,
+            "command": shlex.join(sys.argv[1:]),
+            "ended": {"reason": "killed", "detail": ""},
+            "what_ifs": [],
+        }
+        self.folder = _new_folder(options.base, scenario.name)
+
+    def scrape(self, ends: ExitStack) -> None:
+        """Scrape the servers' metrics, where an address was named, until `ends` is left. Raises: UserError."""
+        url = self._options.server_metrics
+        if url is None or not _is_url(url):
+            return
+        file = ends.enter_context((self.folder / METRICS).open("w", buffering=1, encoding="utf-8"))
+        write_header(file)
+
+        def hear(utc_s: float, metrics: Mapping[str, float]) -> None:
+            write_scrape(file, utc_s, metrics)
+
+        try:
+            ends.callback(start_scraping(url, self._targets, hear).end)
+        except UserError:
+            shutil.rmtree(self.folder)
+            raise
+
+    def play(self) -> int:
+        """Play level after level. Returns: 0, or with what exit code the search was cut off."""
+        while True:
+            runs = played_of(self.levels, {int(level): why for level, why in self.told["unplayable"].items()})
+            said = next_play(runs, self._bounds)
+            if isinstance(said, Stop):
+                self.told["ended"] = {"reason": "complete", "detail": ""}
+                return 0
+            left_s = self._options.minutes * 60 - (time.monotonic() - self._began)
+            if self.levels and left_s < self._longest_s:
+                self.told["ended"] = {"reason": "time", "detail": f"--time {self._options.minutes:g} was over"}
+                return 0
+            code = self._level(said.devices)
+            if code:
+                names = {INTERRUPTED: "interrupted", UNTRUSTED: "lost", OUR_BUG: "failed"}
+                self.told["ended"] = {"reason": names.get(code, "refused"), "detail": ""}
+                return code
+
+    def _level(self, devices: int) -> int:
+        """Play a level once more. Returns: 0 when there is a run to judge, or none that we could carry."""
+        what = replace(self._what, devices=devices)
+        missed = limits_missed(compose(what), self._options.engines)
+        if missed:
+            self.told["unplayable"][str(devices)] = missed[0]
+            print(f"{devices:>9,} devices  cannot be played: {missed[0]}", flush=True)
+            return 0
+        if self._named and (code := self._drained(what)):
+            return code
+        turn = 1 + sum(level["devices"] == devices for level in self.levels)
+        began = time.monotonic()
+        if sys.stdout.isatty():
+            print(f"{devices:>9,} devices  run {turn} ...", end="\r", flush=True)
+        level, code = self._run(what, f"level-{devices:05d}-{turn}", turn)
+        self._longest_s = max(self._longest_s, time.monotonic() - began)
+        if level is not None:
+            self.levels.append(level)
+            concluded(self.folder, self.told, self.levels)
+            print(f"{devices:>9,} devices  run {turn}: {_said(level)}", flush=True)
+        return code
+
+    def measure(self, name: str) -> tuple[dict[str, Any] | None, int]:
+        """Play a what-if. Returns: as a level, None where it recorded nothing; an exit code as of _level."""
+        return self._run(replace(self._what, what_if=name), f"what-if-{name}", 1)
+
+    def _run(self, what: What, name: str, turn: int) -> tuple[dict[str, Any] | None, int]:
+        # Stand-ins take any people, so that each run has arrivals of its own; a provider of yours knows one fleet.
+        seed = None if self._named else self.told["seed"] + turn - 1
+        options = RunOptions(engines=self._options.engines, broker=self._options.broker, folder=self.folder / name)
+        path, code = play_apart(replace(what, seed=seed or what.seed), options, out=subprocess.DEVNULL)
+        level = None if path is None else level_of(open_run(path))
+        stops = code in (INTERRUPTED, USAGE, OUR_BUG) or code > INTERRUPTED or level is None
+        return level, (code or OUR_BUG) if stops else 0
+
+    def _drained(self, what: What) -> int:
+        """Wait until one device gets through as fast as before the first level. Returns: 0, or why it does not."""
+        waited_s = 0.0
+        while True:
+            began = time.monotonic()
+            told = pickle.dumps((what, self._options.broker))
+            done = subprocess.run(CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            took_s = time.monotonic() - began
+            if not done.returncode and self._check_s is None:
+                self._check_s = took_s
+            if not done.returncode and took_s <= AS_FAST * (self._check_s or took_s) + AS_FAST_S:
+                return 0
+            if waited_s >= DRAIN_AT_MOST_S or (done.returncode and self._check_s is None):
+                print(done.stdout.decode(errors="replace"), end="")
+                print("fleetrush: the targets are not as they were before the first level", file=sys.stderr)
+                return done.returncode if done.returncode in (USAGE, OUR_BUG) else UNTRUSTED
+            time.sleep(DRAIN_EVERY_S)
+            waited_s += took_s + DRAIN_EVERY_S
+
+    def take_file(self, path: Path) -> None:
+        """Take the servers' metrics from a file, now that it is written."""
+        try:
+            shutil.copyfile(path, self.folder / METRICS)
+            concluded(self.folder, self.told, self.levels)
+        except (OSError, MetricsError) as fault:
+            (self.folder / METRICS).unlink(missing_ok=True)
+            print(f"fleetrush: --server-metrics {path}: left out: {fault}", file=sys.stderr)
+
+
+def _said(level: Mapping[str, Any]) -> str:
+    """A run of a level in a line."""
+    if level["burden"] is None:
+        return f"cannot be trusted: {'; '.join(level['reasons'])}" if level["reasons"] else "did not come to its end"
+    if level["aborted"]:
+        return "the target gave in"
+    worst = max(level["objectives"], key=lambda row: float(row["burden"]))
+    unit = " s" if worst["unit"] == "s" else ""
+    value = "not ok" if worst["value"] is None else f"{worst['value']:.3g}{unit}"
+    verdict = "beyond" if level["burden"] > 0 else "within"
+    return f"{verdict} the limits: {worst['name']} {value} of {worst['limit']:g}{unit}"
+
+
+def _new_folder(base: Path, name: str) -> Path:
+    """Make `base`/<UTC>-capacity-<scenario>/, with -2, -3 ... behind it while that exists."""
+    stem, number = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-capacity-{name}", 1
+    while True:
+        folder = base / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder

@@ -1,0 +1,256 @@
+"""The `capacity` command: its loop over levels that are made by arithmetic, and one search for real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.capacity import FILE
+from simulator import capacity as command
+from simulator.arguments import RunOptions
+from simulator.capacity import CapacityOptions, capacity, least_devices
+from simulator.composition import What, compose
+from simulator.errors import UserError
+from tests.reports.made_levels import LIMIT_S, play
+
+SLOTS = Path(__file__).parents[1] / "data" / "scenarios" / "slots.toml"
+FLEETRUSH = [str(Path(sys.executable).with_name("fleetrush"))]
+
+
+class Fleet:
+    """Plays runs by arithmetic: logins take the limit at `capacity` devices, and grow with the square of the devices.
+
+    Attributes:
+        calls: devices, seed and folder of each run.
+
+    Args:
+        ours: devices from which on no run can be trusted.
+        ends: exit codes of runs by number, from 1.
+    """
+
+    def __init__(self, capacity: int, *, ours: int = 10**9, ends: dict[int, int] | None = None) -> None:
+        self.capacity, self.ours, self.ends = capacity, ours, ends or {}
+        self.calls: list[tuple[int, int | None, str]] = []
+
+    def __call__(self, what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
+        assert what.devices is not None
+        assert options.folder is not None
+        self.calls.append((what.devices, what.seed, options.folder.name))
+        code = self.ends.get(len(self.calls))
+        if code is not None:
+            return None, code
+        untrusted = ["starts were late"] if what.devices >= self.ours else []
+        changes = {"seed": what.seed, "untrusted": untrusted}
+        turn = int(options.folder.name.rpartition("-")[2])
+        play(options.folder.parent, what.devices, LIMIT_S * (what.devices / self.capacity) ** 2, turn=turn, **changes)
+        return options.folder, 3 if untrusted else 0
+
+
+def searched(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fleet: Fleet, what: What | None = None, **options: Any
+) -> tuple[int, dict[str, Any]]:
+    """Search with made runs: the exit code, and capacity.json."""
+    monkeypatch.setattr(command, "play_apart", fleet)
+    told = CapacityOptions(base=folder, **({"what_ifs": "none"} | options))
+    code = capacity(what or What(str(SLOTS), devices=200), told)
+    made = list(folder.glob("*-capacity-slots"))
+    return code, json.loads((made[0] / FILE).read_text()) if made else {}
+
+
+def test_a_search_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It grows, halves and repeats, each run in a folder and with arrivals of its own, and finds 330 devices."""
+    fleet = Fleet(330)
+    code, whole = searched(tmp_path, monkeypatch, fleet)
+    assert code == 0
+    assert whole["result"]["capacity"] == pytest.approx(330, rel=0.02)
+    assert [devices for devices, _, _ in fleet.calls[:3]] == [200, 300, 450]
+    assert fleet.calls[0][2] == "level-00200-1"
+    repeated = [(seed, folder) for devices, seed, folder in fleet.calls if devices == whole["result"]["holds"]]
+    assert [seed for seed, _ in repeated] == [1, 2, 3]
+    assert [folder[-2:] for _, folder in repeated] == ["-1", "-2", "-3"]
+    assert whole["ended"]["reason"] == "complete"
+    said = capsys.readouterr().out
+    assert said.count(" devices  run ") == len(fleet.calls)
+    assert "330 devices before identity.login p95 latency passes 2 s." in said
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "report.html").is_file()
+
+
+def test_judged_again_by_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`report FOLDER` says the same, from the folders alone, and in Japanese when asked."""
+    code, before = searched(tmp_path, monkeypatch, Fleet(330))
+    (folder,) = tmp_path.iterdir()
+    done = subprocess.run(
+        [*FLEETRUSH, "report", str(folder), "--lang", "ja"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code == 0, done.stderr
+    assert json.loads((folder / FILE).read_text()) == before
+    assert "330 台" in (folder / "report.html").read_text()
+
+
+def test_our_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Untrusted from 400 on, and the limit at 900: exit 3, and no capacity is told."""
+    code, whole = searched(tmp_path, monkeypatch, Fleet(900, ours=400))
+    assert code == 3
+    assert whole["result"]["end"] == "harness"
+    assert whole["result"]["capacity"] is None
+    assert whole["result"]["holds"] < 400 <= whole["result"]["saturated"] < 440
+
+
+def test_a_level_that_this_machine_cannot_carry_is_not_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `plan` says cannot be played saturates us; its reason is kept."""
+    monkeypatch.setattr(
+        command,
+        "limits_missed",
+        lambda composition, engines: ["too few ports"] if composition.scenario.devices > 500 else [],
+    )
+    fleet = Fleet(900)
+    code, whole = searched(tmp_path, monkeypatch, fleet)
+    assert code == 3
+    assert max(devices for devices, _, _ in fleet.calls) <= 500
+    assert set(whole["unplayable"].values()) == {"too few ports"}
+    assert whole["result"]["why"] == "too few ports"
+
+
+def test_the_most_that_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 hold and more is not allowed: undecided, exit 4, at least 600."""
+    code, whole = searched(tmp_path, monkeypatch, Fleet(5000), most=600)
+    assert (code, whole["result"]["end"], whole["result"]["holds"]) == (4, "not_reached", 600)
+
+
+def test_the_time_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No level is begun that would end after --time: after the first, here. What is known is told, exit 4."""
+    fleet = Fleet(330)
+    code, whole = searched(tmp_path, monkeypatch, fleet, minutes=1e-9)
+    assert len(fleet.calls) == 1
+    assert (code, whole["ended"]["reason"], whole["result"]["end"]) == (4, "time", "open")
+
+
+def test_an_interrupt_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third run ends with 130: so does the search, with what was played judged and reported."""
+    code, whole = searched(tmp_path, monkeypatch, Fleet(330, ends={3: 130}))
+    assert (code, whole["ended"]["reason"], len(whole["levels"])) == (130, "interrupted", 2)
+    (folder,) = tmp_path.iterdir()
+    assert "interrupted" in (folder / "report.html").read_text()
+
+
+def test_a_search_that_recorded_nothing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run never began: its exit code, and no folder."""
+    code, whole = searched(tmp_path, monkeypatch, Fleet(330, ends={1: 3}))
+    assert (code, whole) == (3, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_fewest_devices_carry_the_objectives() -> None:
+    """A p95 needs 72 samples; each device of this scenario signs in once, and its login is not counted beforehand."""
+    assert least_devices(compose(What(str(SLOTS))).scenario) == 1
+    morning = compose(What("morning_peak")).scenario
+    # 2,600 of 2,680 open their lids: 72 * 2680 / 2600 = 74.2
+    assert least_devices(morning) == 76
+    compose(What("morning_peak", devices=76))
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "said"),
+    [
+        ({"targets": ("identity=http://127.0.0.1:9/saml",)}, {}, "target identity: .* staging = true"),
+        ({"enrollments": Path("kept.json")}, {}, "--enrollments: each level begins with fresh stand-ins"),
+        ({}, {"most": 100}, "--max-devices 100: below the first level, 200"),
+        ({}, {"server_metrics": "metrics.txt"}, "--server-metrics metrics.txt: expected an http"),
+    ],
+)
+def test_what_cannot_be_searched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    """One clear line each, before anything is played; no folder is left."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "play_apart", lambda *told, **more: pytest.fail("played"))
+    with pytest.raises(UserError, match=said) as refused:
+        capacity(What(str(SLOTS), devices=200, **what), CapacityOptions(base=tmp_path / "runs", **options))
+    assert len(refused.value.lines) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_named_target_that_is_no_staging_copy_ends_with_2(tmp_path: Path) -> None:
+    """On the command line: exit 2, one line, nothing sent."""
+    asked = [
+        "capacity",
+        "sign_in_peak",
+        "--target",
+        "identity=http://127.0.0.1:9/saml",
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    done = subprocess.run([*FLEETRUSH, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("fleetrush: target identity: a search for the capacity loads it until it gives in")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def metrics() -> Iterator[str]:
+    """A server with metrics to scrape."""
+
+    class Metrics(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = b"# TYPE queue gauge\nqueue 7\n" if self.path == "/metrics" else b"hello\n"
+            self.send_response(200)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *told: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_metrics_that_are_none(tmp_path: Path, metrics: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address without metrics, and one that the guard refuses: one line, nothing played."""
+    monkeypatch.setattr(command, "play_apart", lambda *told, **more: pytest.fail("played"))
+    for url, said in ((f"{metrics}/other", "no metrics in the answer"), ("http://192.0.2.1/metrics", "authorisation")):
+        with pytest.raises(UserError, match=f"--server-metrics {url}.*{said}"):
+            capacity(What(str(SLOTS), devices=200), CapacityOptions(base=tmp_path, server_metrics=url))
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_level_for_real(tmp_path: Path, metrics: str) -> None:
+    """The command, a run, a scrape and rehearsed what-ifs: 80 people hold, more are not allowed, exit 4.
+
+    3 is a machine too busy to be trusted, twice; what is recorded must be sound all the same.
+    """
+    asked = ["capacity", str(SLOTS), "--devices", "80", "--max-devices", "80", "--server-metrics", f"{metrics}/metrics"]
+    done = subprocess.run([*FLEETRUSH, *asked, "--out", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode in (3, 4), done.stdout + done.stderr
+    (folder,) = tmp_path.iterdir()
+    whole = json.loads((folder / FILE).read_text())
+    level = whole["levels"][-1]
+    assert (level["devices"], level["objectives"][0]["name"]) == (80, "identity.login p95 latency")
+    assert level["metrics"]["queue"] == 7
+    assert 0 < level["metrics"]["backend_cpu_share"] < 1
+    # 80 in 8 s, ten exchanges each, one of which is served by itself for 40 ms
+    assert level["plateau"]["per_s"] == pytest.approx(100, rel=0.25)
+    if done.returncode == 4:
+        assert whole["result"]["end"] == "not_reached"
+        rows = {row["name"]: row for row in whole["what_ifs"]}
+        assert rows[""]["way"] == "measured"
+        twice = rows["twice_devices"]
+        assert (twice["way"], twice["devices"], twice["requests"]) == ("rehearsed", 160, 160 * 11)
+        assert rows["ten_minute_bell"]["changed"]
