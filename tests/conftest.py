@@ -20,6 +20,7 @@ ALONE = frozenset(
         "test_apart.py",
         "test_backend_chromium.py",
         "test_backend_chromium_mistakes.py",
+        "test_capacity.py",
         "test_end_to_end.py",
         "test_enrollment_survives.py",
         "test_form_providers.py",
