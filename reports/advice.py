@@ -74,7 +74,9 @@ def advice(
     missed = [row for row in summary["objectives"] if row["verdict"] == "fail"]
     undecided = [row for row in summary["objectives"] if row["verdict"] == "unknown"]
     told = [one for row in missed for one in _missed(row, summary, ways, found, say)]
-    told += [_undecided(row, summary, say) for row in undecided]
+    silent = dict.fromkeys(row["step"] for row in undecided if row["reason"].startswith("nothing of it"))
+    told += [say("todo.not_recorded", step=say.many(list(silent)))] if silent else []
+    told += [_undecided(row, summary, say) for row in undecided if row["step"] not in silent]
     told += _what_next(run, summary, say, passed=not missed and not undecided)
     return list(dict.fromkeys(told))[:SHOWN]
 
@@ -118,8 +120,6 @@ def _missed(
 
 
 def _undecided(row: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> str:
-    if row["reason"].startswith("nothing of it"):
-        return say("todo.not_recorded", step=row["step"])
     if row["value"] is not None and row["low"] is None:
         return say("todo.too_few", name=say.heard(row["name"]))
     return say("todo.straddles", name=say.heard(row["name"]), scenario=summary["scenario"])

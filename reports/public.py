@@ -34,9 +34,11 @@ def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
+            # the shapes first: a known domain alone would leave the name before it
+            value = _SHAPES.sub(MASK, value)
             for one in known:
                 value = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", MASK, value, flags=re.IGNORECASE)
-            return _SHAPES.sub(MASK, value)
+            return value
         if isinstance(value, Mapping):
             return {key: clean(one) for key, one in value.items()}
         return [clean(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""The pages in a real Chromium: drawn, readable, reachable, as wide as the screen, and on paper. One browser serves all."""
+"""The pages in a real Chromium: drawn, readable, reachable, no wider than the screen, and on paper."""
 
 from __future__ import annotations
 
@@ -49,16 +49,33 @@ CONTRASTS = """
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || element.closest("script, style, .skip") || !element.getClientRects().length) continue;
+    if (!walker.currentNode.textContent.trim() || element.closest("script, style, .skip")) continue;
+    if (!element.getClientRects().length) continue;
     const style = getComputedStyle(element);
-    const behind = ground(element.closest("svg") ? element.closest("svg").parentElement : element);
-    const ink = over(rgba(element.closest("svg") ? style.fill : style.color), behind);
+    const svg = element.closest("svg");
+    const behind = ground(svg ? svg.parentElement : element);
+    const ink = over(rgba(svg ? style.fill : style.color), behind);
     const [high, low] = [light(ink), light(behind)].sort((a, b) => b - a);
     const px = parseFloat(style.fontSize);
     const large = px >= 24 || (px >= 18.66 && Number(style.fontWeight) >= 700);
     found.push([(high + 0.05) / (low + 0.05), large ? 3 : 4.5, walker.currentNode.textContent.trim().slice(0, 40)]);
   }
   return found;
+}
+"""
+
+MARKS = """
+() => [...document.querySelectorAll("figure .live svg")].map((svg) =>
+  svg.querySelectorAll(".mark-line path, .mark-area path, .mark-rect path, .mark-symbol path").length)
+"""
+CELLS = """
+(at) => [...document.querySelector("#steps ~ .card table").tBodies[0].rows].map((row) =>
+  row.children[at].dataset.v ?? row.children[at].textContent.trim())
+"""
+REACHED = """
+() => {
+  document.activeElement.dataset.reached = 1;
+  return getComputedStyle(document.activeElement).outlineStyle === "none" ? 1 : 0;
 }
 """
 
@@ -132,9 +149,7 @@ def test_the_report_is_drawn_and_readable(browser: Browser, pages: Path, lang: s
     contrast that WCAG 2.2 AA asks for (1.4.3), charts' labels included."""
     shown = opened(browser, pages / f"report-{lang}.html", theme=theme)
     assert draw_all(shown.page) >= 10
-    marks = shown.page.evaluate(
-        "[...document.querySelectorAll('figure .live svg')].map((svg) => svg.querySelectorAll('.mark-line path, .mark-area path, .mark-rect path, .mark-symbol path').length)"
-    )
+    marks = shown.page.evaluate(MARKS)
     assert all(marks)
     assert shown.complaints == []
     assert shown.requests == [(pages / f"report-{lang}.html").as_uri()]
@@ -171,10 +186,7 @@ def test_no_width_makes_the_page_scroll_sideways(browser: Browser, pages: Path, 
 
 def column(shown: Page, at: int) -> list[str]:
     """The cells of one column of the table of steps, from top to bottom."""
-    cells: list[str] = shown.evaluate(
-        "(at) => [...document.querySelector('#steps ~ .card table').tBodies[0].rows].map((row) => row.children[at].dataset.v ?? row.children[at].textContent.trim())",
-        at,
-    )
+    cells: list[str] = shown.evaluate(CELLS, at)
     return cells
 
 
@@ -202,9 +214,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, pages: Path) -> None:
     unseen = 0
     for _ in range(count):
         shown.keyboard.press("Tab")
-        unseen += shown.evaluate(
-            "() => { const one = document.activeElement; one.dataset.reached = 1; return getComputedStyle(one).outlineStyle === 'none' ? 1 : 0; }"
-        )
+        unseen += shown.evaluate(REACHED)
     assert shown.locator(every).count() == shown.locator("[data-reached]").count() == count
     assert unseen == 0
     shown.close()
@@ -234,7 +244,7 @@ def size_of(one: Any) -> tuple[int, int]:
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_the_council_s_page_prints_on_one_a4(browser: Browser, tmp_path: Path, lang: str) -> None:
-    """Exactly one, with the longest it can say: an undecided, squeezed run in part against stand-ins, shared accounts."""
+    """Exactly one, with the longest it can say: an undecided, squeezed run, stand-ins in part, shared accounts."""
     run = made_run.run_json(
         accounts={"from": "x.csv", "accounts": 50, "people": 2600, "reused": True},
         scenario={**made_run.run_json()["scenario"], "title": "長い題名" * 60, "question": "long words " * 60},

@@ -1,0 +1,123 @@
+"""The council's page: its sentence is counted, and it never says more than the run does."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import made_run
+import numpy as np
+import pytest
+from lxml import html
+
+from reports.council import council
+from reports.messages import Say
+from reports.runfolder import RunData
+from reports.summary import summarise
+
+TARGET = {"identity": {"url": "https://sso.city.example", "basis": "target"}}
+ALL_TARGETS = {
+    name: {"url": f"https://{name}.city.example", "basis": "target"} for name in made_run.run_json()["targets"]
+}
+
+
+def made(samples: np.ndarray, lang: Any = "en", **changes: Any) -> tuple[str, Any]:
+    """What a reader of the page of these samples sees, and the page itself."""
+    run = {"format": 1, **made_run.run_json(**changes)}
+    data = RunData(Path("x"), run, samples)
+    document = html.document_fromstring(council(data, summarise(data), say=Say(lang)))
+    words = (part for part in document.find_class("sheet")[0].itertext())
+    return " ".join(" ".join(words).split()), document
+
+
+def lids(within: int, late: int, lost: int) -> np.ndarray:
+    """So many people ready after 10 s, after 40 s, and never."""
+    count = within + late + lost
+    done = np.repeat([10.0, 40.0, 5.0], [within, late, lost])
+    return made_run.rows(
+        "ready", count, device=np.arange(count), done=done, outcome=np.repeat([0, 0, 3], [within, late, lost])
+    )
+
+
+@pytest.mark.parametrize(
+    ("within", "late", "lost", "people"),
+    [(950, 50, 0, 95), (949, 51, 0, 94), (999, 0, 1, 99), (0, 1000, 0, 0), (1000, 0, 0, 100)],
+)
+def test_the_sentence_is_counted_and_rounded_down(within: int, late: int, lost: int, people: int) -> None:
+    """Of 100 people as many as kept the objective's 30 s, in both languages; who never got in did not keep it."""
+    samples = lids(within, late, lost)
+    seen, document = made(samples)
+    assert f"{people} of 100 people can start work within 30 seconds of opening the lid." in seen
+    assert f"100人中{people}人が30秒以内に仕事を始められる。" in made(samples, "ja")[0]
+    assert f"{within:,} of 1,000 people" in seen
+    dots = document.xpath("//*[local-name()='circle']")
+    assert (len(dots), sum(dot.get("fill") != "none" for dot in dots)) == (100, people)
+    assert f"{lost} of 1,000 people could not start work at all" in seen
+
+
+def test_without_an_objective_the_limit_is_a_round_number() -> None:
+    """The next round number of seconds that 95 of 100 kept."""
+    scenario = made_run.run_json()["scenario"]
+    folded = {**scenario["folded"], "objectives": [{"step": "all", "error_share_at_most": 0.5}]}
+    seen, _ = made(lids(960, 40, 0), scenario={**scenario, "folded": folded})
+    assert "96 of 100 people can start work within 10 seconds" in seen
+
+
+GOOD = made_run.morning(2680)
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ({"samples": GOOD}, "In rehearsal, it held."),
+        ({"samples": GOOD, "targets": ALL_TARGETS}, "Yes, it holds."),
+        ({"samples": made_run.morning(2680, broken=0.2)}, "In rehearsal, it did not hold."),
+        ({"samples": made_run.morning(2680, broken=0.2), "targets": TARGET}, "No, it does not hold."),
+        ({"samples": made_run.morning(60), "targets": TARGET}, "It cannot be said yet."),
+        ({"samples": GOOD, "untrusted": ["x"]}, "This measurement gives no answer."),
+        (
+            {"samples": GOOD, "partial": True, "ended": {"reason": "interrupted", "detail": ""}},
+            "The test was cut short",
+        ),
+        ({"samples": GOOD, "partial": True, "ended": {"reason": "aborted", "detail": ""}}, "No: a system gave in"),
+        ({"samples": GOOD[:0]}, "It cannot be said yet."),
+    ],
+)
+def test_the_answer_is_the_run_s(case: dict[str, Any], says: str) -> None:
+    """Each verdict in plain words, in both languages, with a next step."""
+    _, document = made(**case)
+    assert document.find(".//h1").text.startswith(says)
+    assert document.findtext("head/title").startswith(says)
+    japanese, its = made(**case, lang="ja")
+    assert its.get("lang") == "ja"
+    assert re.search("[ぁ-ん]", its.find(".//h1").text)
+    assert "次にすること" in japanese
+
+
+@pytest.mark.parametrize(
+    "changes", [{"untrusted": ["x"]}, {"partial": True, "ended": {"reason": "interrupted", "detail": ""}}]
+)
+def test_no_figure_is_shown_where_none_may_be_used(changes: dict[str, Any]) -> None:
+    """An untrusted or unfinished run shows no sentence, no dots and no times."""
+    seen, document = made(GOOD, **changes)
+    assert "of 100 people" not in seen
+    assert document.xpath("//*[local-name()='circle'] | //dl") == []
+
+
+def test_it_says_what_it_does_not_say() -> None:
+    """Stand-ins, pace, one run, shared accounts, chance."""
+    rehearsal, _ = made(GOOD)
+    assert "None of the city's own systems was tested" in rehearsal
+    assert "The morning was squeezed 40 times" in rehearsal
+    assert "It is one test" in rehearsal
+    accounts = {"from": "a.csv", "accounts": 50, "people": 2600, "reused": True}
+    partly, _ = made(
+        made_run.morning(60), targets={**made_run.run_json()["targets"], **TARGET}, compression=1, accounts=accounts
+    )
+    for words in (
+        "Tested were: sign-in. Stand-ins answered for: device management, software updates and push notices",
+        "at the pace of a real morning",
+        "2,600 people shared 50 accounts.",
+        "chance alone could tip it",
+    ):
+        assert words in partly, words
+    assert "None of the city's own" not in partly
