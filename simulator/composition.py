@@ -215,6 +215,7 @@ def order_of(
         lead_s=composition.lead_s,
         urls=urls,
         hosts=stand_ins.hosts,
+        brokers=stand_ins.brokers,
         targets=composition.targets,
         operator=OperatorLogin(urls["operator"], stand_ins.operator_token) if stand_ins.operator_token else None,
         enrollment=enrollment,

@@ -112,7 +112,7 @@ class Plan:
     None where a management server's is not known. `operator` is None where no backend of ours takes acts.
     `identity_url` is of Google's accounts, not of the identity provider; `service_provider` is the one whose part
     devices play, None where those accounts are the service provider. `unasked` are steps that this run never asks.
-    `page_assets`: what login pages link to is fetched too.
+    `page_assets`: what login pages link to is fetched too. `push_urls`: of the brokers that share the push lines.
     """
 
     seed: int
@@ -120,7 +120,7 @@ class Plan:
     management_url: str
     identity_url: str
     updates_url: str
-    push_url: str
+    push_urls: tuple[str, ...]
     domain: str
     enrollment: EnrollmentLogin
     account: Callable[[DeviceFacts], IdpAccount]

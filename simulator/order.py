@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ class Order:
     `enrolled` tells of every device whether it need not enroll, `kept` is what the shard's own rows keep of it, in
     lines, and `keeps` whether anybody wants to keep more. `hosts` says where the stand-in's own name leads.
     `idp_metadata` is the named identity provider's, "" for the stand-in's; `sp_key` the PEM of the key by which the
-    played service provider signs, "" for none.
+    played service provider signs, "" for none. `brokers` share the push lines where one alone cannot hold them.
     """
 
     scenario: Scenario
@@ -62,6 +62,7 @@ class Order:
     enrolled: NDArray[np.bool_] | None = None
     kept: str = ""
     keeps: bool = False
+    brokers: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able value; secrets travel in it, so it goes through a pipe and nowhere else."""
@@ -82,6 +83,7 @@ class Order:
             "enrolled": _packed(self.enrolled),
             "kept": self.kept,
             "keeps": self.keeps,
+            "brokers": list(self.brokers),
         }
 
     @classmethod
@@ -144,7 +146,7 @@ class Order:
             management_url=management_url(self.urls["management"]),
             identity_url=STAND_IN_URL,
             updates_url=self.urls["updates"],
-            push_url=self.urls["push"],
+            push_urls=tuple(self.brokers) or (self.urls["push"],),
             domain=scenario.organisation.domain,
             enrollment=self.enrollment,
             account=self.accounts.of,

@@ -273,4 +273,4 @@ class Recording:
 
     def _stand_in_health(self, row: dict[str, Any]) -> None:
         now = time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0
-        self._hear({"t": round(now, 3), "who": "backend", **row})
+        self._hear({**row, "t": round(now, 3)})

@@ -123,10 +123,11 @@ class StandIns:
 
     Attributes:
         urls: base URLs of what was started: management, identity, idp, updates, operator, push.
+        brokers: URLs of the brokers that were started, the first of them being the one in `urls`.
 
     Args:
         wanted: basis by service; a broker is started where push stands in, the backend always.
-        broker: a row of BROKERS.
+        broker: a row of BROKERS. brokers: how many of them share the push lines.
         push_url: the push service that the backend publishes to when it is not ours.
         data: where the backend keeps its database; a folder that is removed afterwards when None.
         place: where they listen. policy_keys: file of the keys that the backend signs policies with; None: its own.
@@ -141,6 +142,7 @@ class StandIns:
         *,
         wanted: Mapping[str, str],
         broker: str = "embedded",
+        brokers: int = 1,
         push_url: str = "",
         data: Path | None = None,
         place: Place = Place(),
@@ -149,19 +151,21 @@ class StandIns:
         self._place, self._policy_keys = place, policy_keys
         self._settings = settings
         self._wanted = wanted
-        self._broker = broker
-        self._push_url = push_url
+        self._broker, self._brokers = broker, brokers
+        self._push_urls = [push_url]
         self._data = data
         self._health: Callable[[dict[str, Any]], None] = lambda row: None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._told: dict[str, Any] = {}
         self.children: list[Child] = []
         self.urls: dict[str, str] = {}
+        self.brokers: list[str] = []
 
     def __enter__(self) -> StandIns:
         try:
             if self._wanted.get("push") == STAND_IN:
-                self._push_url = self.urls["push"] = self._start_broker()
+                self.brokers = self._push_urls = [self._start_broker(number) for number in range(self._brokers)]
+                self.urls["push"] = self.brokers[0]
             # Google's accounts stand in whatever is named: nobody may load those.
             self._start_backend()
         except BaseException:
@@ -194,17 +198,24 @@ class StandIns:
         return EnrollmentLogin.told(self._operate("enrollment_token", {})) if self._told else EnrollmentLogin()
 
     def hear_health(self, health: Callable[[dict[str, Any]], None]) -> None:
-        """From now on that callable takes the backend's row of each second."""
+        """From now on that callable takes the rows of each second: the backend's, and each embedded broker's."""
         self._health = health
 
     def dead(self) -> list[str]:
         """Names of the children that are gone."""
         return [child.name for child in self.children if not child.alive]
 
-    def _start_broker(self) -> str:
+    def _start_broker(self, number: int) -> str:
+        name = f"{self._broker} broker" + (f" {number + 1}" if self._brokers > 1 else "")
+        # every further one takes a free port
+        where = ["--host", self._place.host, "--port", str(0 if number else self._place.port("push"))]
+        told = ["--health"] if self._broker == "embedded" else []
+
+        def heard(line: dict[str, Any]) -> None:
+            self._heard({"health": {**line["health"], "who": f"broker {number + 1}"}})
+
         try:
-            where = ["--host", self._place.host, "--port", str(self._place.port("push"))]
-            child = Child(f"{self._broker} broker", [BROKERS[self._broker], *where])
+            child = Child(name, [BROKERS[self._broker], *where, *told], hear=heard)
         except ChildFailed as failed:
             if self._broker == "embedded":
                 raise
@@ -230,7 +241,7 @@ class StandIns:
             "idp_metadata": self._settings.idp_metadata,
             "takes_word": self._settings.takes_word,
         }
-        argv = ["--data", str(self._data), "--push-url", self._push_url, "--settings", "-", "--health"]
+        argv = ["--data", str(self._data), "--push-url", *self._push_urls, "--settings", "-", "--health"]
         argv += ["--host", self._place.host]
         for service in PORTS[:-1]:
             argv += [f"--port-{service}", str(self._place.port(service))]

@@ -22,6 +22,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,8 @@ from simulator.backend.shell import GRACE_S, Mailbag, Server, Shell, bind, url_o
 from simulator.backend.store import Store
 from simulator.health import Health
 from simulator.protocols.messages import Trouble
-from simulator.wire.mqtt import Publisher
+from simulator.protocols.push import share_of
+from simulator.wire.mqtt import Publishers
 
 # How long a backend whose parent was killed may take to end, after which its directory is free.
 _TAKEOVER_S = GRACE_S + 2
@@ -60,7 +62,7 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         with closing(store), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             core = _core(arguments.data, store, settings)
-            runner.run(_serve(core, settings.push_url, sockets, with_health=arguments.health))
+            runner.run(_serve(core, arguments.push_url, sockets, with_health=arguments.health))
     except Misuse as fault:
         print(f"backend: {fault}", file=sys.stderr)
         return 2
@@ -74,7 +76,9 @@ def _arguments() -> argparse.Namespace:
     for name in SERVICES:
         parser.add_argument(f"--port-{name}", type=int, default=0, help="default: a free one")
     parser.add_argument("--policy-keys", type=Path, help="JSON of keys to sign policies with (default: made here)")
-    parser.add_argument("--push-url", required=True, help="the MQTT broker, mqtt://host:port")
+    parser.add_argument(
+        "--push-url", required=True, nargs="+", help="the MQTT broker, mqtt://host:port; several that share the fleet"
+    )
     parser.add_argument(
         "--settings",
         required=True,
@@ -112,7 +116,7 @@ def _settings(
     own = {f"{name}_url": url_of(listener) for name, listener in sockets.items() if name != "operator"}
     try:
         payload_dir = str(arguments.data / "payloads")
-        settings = read_settings({**own, "push_url": arguments.push_url, "payload_dir": payload_dir, **told})
+        settings = read_settings({**own, "push_url": arguments.push_url[0], "payload_dir": payload_dir, **told})
     except ValueError as fault:
         raise Misuse(f"--settings: {fault}") from None
     if arguments.policy_keys is None:
@@ -160,13 +164,13 @@ def _own(data: Path) -> None:
         time.sleep(0.1)
 
 
-async def _serve(core: Core, push_url: str, sockets: dict[str, socket.socket], *, with_health: bool) -> None:
+async def _serve(core: Core, push_urls: Sequence[str], sockets: dict[str, socket.socket], *, with_health: bool) -> None:
     loop = asyncio.get_running_loop()
-    publisher = Publisher()
+    publisher = Publishers(share_of)
     try:
-        await publisher.connect(push_url)
+        await publisher.connect(push_urls)
     except (Trouble, ValueError) as fault:
-        raise Misuse(f"--push-url {push_url}: {fault}") from None
+        raise Misuse(f"--push-url {' '.join(push_urls)}: {fault}") from None
     mailbag = Mailbag(publisher.publish)
 
     def ready() -> None:

@@ -16,12 +16,14 @@ import resource
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 
+from simulator.health import Health
 from simulator.protocols import mqtt
 
 HOST = "127.0.0.1"
@@ -233,7 +235,11 @@ def url_of(host: str, port: int) -> str:
     return f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
 
 
-async def serve(host: str, port: int) -> None:
+def _tell(row: dict[str, Any]) -> None:
+    print(json.dumps({"health": row}), flush=True)
+
+
+async def serve(host: str, port: int, *, with_health: bool = False) -> None:
     """Serve until told to end. Raises: OSError when the address cannot be had."""
     loop = asyncio.get_running_loop()
     broker = Broker()
@@ -242,11 +248,16 @@ async def serve(host: str, port: int) -> None:
     when_told(loop, end)
     bound = server.sockets[0].getsockname()[1]
     print(json.dumps({"url": url_of(host, bound)}), flush=True)
+    watch = None
+    if with_health:
+        watch = Health("broker", time.monotonic, _tell, lambda: {"connections": len(broker.peers)})
     while not end.is_set():
         try:
             await asyncio.wait_for(end.wait(), 1.0)
         except TimeoutError:
             broker.sweep(loop.time())
+    if watch is not None:
+        watch.stop()
     server.close()
     for peer in tuple(broker.peers):
         peer.drop()
@@ -257,10 +268,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="simulator.backend.broker", description="An MQTT 3.1.1 broker in memory.")
     parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
+    parser.add_argument("--health", action="store_true", help="one JSON line a second on standard output")
     args = parser.parse_args()
     allow_descriptors()
     try:
-        uvloop.run(serve(args.host, args.port))
+        uvloop.run(serve(args.host, args.port, with_health=args.health))
     except OSError as error:
         sys.exit(
             f"broker: cannot listen on {args.host}:{args.port} ({os.strerror(error.errno or 0)});"

@@ -159,7 +159,7 @@ JOURNEYS: dict[str, Journey] = {
         renew_user_push_token.play, renew_user_push_token.STEPS, after=("sign_in", "unlock", "wipe", "wipe_users")
     ),
     "obey": Journey(obey.play, obey.STEPS, after=("boot", "wipe")),
-    "reconnect": Journey(reconnect.play, reconnect.STEPS, after=("boot", "wipe")),
+    "reconnect": Journey(reconnect.play, reconnect.STEPS, after=("boot", "wipe"), plannable=True),
     "upload_status": Journey(upload_status.play, upload_status.STEPS, after=("wipe",)),
     "upload_report": Journey(upload_report.play, upload_report.STEPS, after=("wipe", "wipe_users")),
     "wipe_users": Journey(wipe_users.play, wipe_users.STEPS, after=_WIPED),

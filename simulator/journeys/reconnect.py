@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator import timers
 from simulator.journeys import clients
 from simulator.protocols.messages import PushLogin
-from simulator.protocols.push import topic_of
+from simulator.protocols.push import share_of, topic_of
 from simulator.traveller import PUSH_CONNECT, Stopped, Traveller
 
 STEPS = (PUSH_CONNECT, "management.push_token")
@@ -33,10 +33,10 @@ async def hold_line(traveller: Traveller) -> None:
     """
     device = traveller.device
     assert device.identity is not None
-    token = traveller.push_token
-    login = PushLogin(
-        traveller.plan.push_url, device.identity.device_id, device.identity.device_id, token, topic_of(token)
-    )
+    token, urls = traveller.push_token, traveller.plan.push_urls
+    topic = topic_of(token)
+    url = urls[share_of(topic, len(urls))]
+    login = PushLogin(url, device.identity.device_id, device.identity.device_id, token, topic)
     try:
         await traveller.listen(login)
     except Stopped:

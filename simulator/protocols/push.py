@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from zlib import crc32
 
 from simulator.protocols.messages import Broken, Push, is_unicode
 
@@ -43,6 +44,11 @@ def topic_of(token: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise ValueError(f"push token {token!r}: expected 1 to 64 characters of A-Z a-z 0-9 _ -")
     return f"push/{token}"
+
+
+def share_of(topic: str, shares: int) -> int:
+    """Which of so many brokers carries a topic, where several share a fleet: device and publisher reckon alike."""
+    return crc32(topic.encode()) % shares
 
 
 def notify(token: str, news: News) -> Push:

@@ -48,6 +48,36 @@ class PushLines:
         await self._dialer.close()
 
 
+class Publishers:
+    """Delivers pushes through the brokers that share a fleet, each through the one that carries its topic.
+
+    Args:
+        of: which of so many brokers carries a topic.
+    """
+
+    def __init__(self, of: Callable[[str, int], int]) -> None:
+        self._of = of
+        self._publishers: list[Publisher] = []
+
+    async def connect(self, urls: Sequence[str]) -> None:
+        """Log in to every broker. Raises: as open_line."""
+        for url in urls:
+            self._publishers.append(publisher := Publisher())
+            await publisher.connect(url)
+
+    async def publish(self, pushes: Sequence[Push]) -> None:
+        """As Publisher.publish: in order for each topic."""
+        parts: dict[int, list[Push]] = {}
+        for push in pushes:
+            parts.setdefault(self._of(push.topic, len(self._publishers)), []).append(push)
+        await asyncio.gather(*(self._publishers[at].publish(part) for at, part in parts.items()))
+
+    async def close(self) -> None:
+        """Log out everywhere."""
+        for publisher in self._publishers:
+            await publisher.close()
+
+
 class Publisher:
     """Delivers pushes with QoS 1, through one connection that comes back whenever the broker does.
 

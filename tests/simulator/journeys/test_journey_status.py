@@ -78,11 +78,12 @@ class Life:
     def __init__(self, compression: float = 1) -> None:
         city = load("morning_peak", known=KNOWN).organisation
         fleet = make_fleet(city, 10, 1)
-        names = ("management_url", "identity_url", "updates_url", "push_url")
+        names = ("management_url", "identity_url", "updates_url")
         plan = Plan(
             seed=1,
             compression=compression,
             **{name: f"http://{name}.invalid" for name in names},
+            push_urls=("mqtt://push.invalid",),
             domain=city.domain,
             enrollment=EnrollmentLogin(),
             account=lambda facts: Account(facts.user, "secret"),
