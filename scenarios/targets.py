@@ -6,6 +6,7 @@ Whether an address may be connected to is not decided here, but at every connect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -59,6 +60,16 @@ def _there(name: str | None, info: ValidationInfo) -> str | None:
 def _document(name: str | None, info: ValidationInfo) -> str | None:
     """A validator: an address, or the path of a file as of _there."""
     return name if name and name.startswith(("http://", "https://")) else _there(name, info)
+
+
+def _addresses(told: tuple[str, ...]) -> tuple[str, ...]:
+    """A validator: IP addresses."""
+    try:
+        return tuple(str(ip_address(one)) for one in told)
+    except ValueError:
+        raise PydanticCustomError(
+            "addresses", 'IP addresses of this machine, such as ["10.0.0.5", "10.0.0.6"]'
+        ) from None
 
 
 class AbortWhen(Frozen):
@@ -162,6 +173,10 @@ class PushTarget(_Target):
     """The address of the push service, an MQTT broker."""
 
     url: Annotated[str, _url("mqtt", "mqtts")]
+    source_addresses: Many[Text] = ()
+    """Addresses of this machine that lines come from in turn: one has ports for some 28,000 lines to one broker."""
+
+    _sources = field_validator("source_addresses")(_addresses)
 
 
 class Services(Frozen):

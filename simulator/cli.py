@@ -76,6 +76,12 @@ def _plan(options: argparse.Namespace) -> int:
     return show_plan(what_of(options), options.engines)
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from simulator.doctor import doctor
+
+    return doctor(_what(options), options.engines, options.measure)
+
+
 def _scenarios(options: argparse.Namespace) -> int:
     from simulator.listing import show_scenarios
 
@@ -127,6 +133,7 @@ _COMMANDS = {
     "capacity": _capacity,
     "check": _check,
     "plan": _plan,
+    "doctor": _doctor,
     "scenarios": _scenarios,
     "fleet": _fleet,
     "accounts": _accounts,

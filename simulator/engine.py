@@ -26,6 +26,7 @@ from simulator.enrollments import Recorder
 from simulator.fleet import DeviceFacts
 from simulator.health import Health
 from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.machine import allow_descriptors
 from simulator.operator import OPERATOR_ROW
 from simulator.order import Order, devices_of
 from simulator.player import Player
@@ -98,7 +99,8 @@ class Sockets:
         places += [(url, named["identity"]) for url in provider_urls]
         tls = {_location(url): TlsSettings(target.ca_file or "", target.verify_tls) for url, target in places}
         self.pool = HttpPool(guard=self.guard, idle_s=IDLE_S, tls=tls, stand_ins=hosts)
-        self.lines = PushLines(guard=self.guard, tls=tls)
+        push = targets.targets.push
+        self.lines = PushLines(guard=self.guard, tls=tls, sources=push.source_addresses if push else ())
 
     @classmethod
     def of(cls, order: Order) -> Sockets:
@@ -269,6 +271,7 @@ def main() -> None:
     # Frames own the real standard output; whatever a library prints must not tear them.
     out_fd = os.dup(1)
     os.dup2(2, 1)
+    allow_descriptors()
     sys.exit(uvloop.run(_main(out_fd)))
 
 

@@ -49,6 +49,18 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
     commands.add_parser("plan", parents=[what, people, engines], help="what a run would send; sends nothing")
+    doctor = commands.add_parser(
+        "doctor", parents=[what, people, engines], help="what this machine is, and whether a plan fits it"
+    )
+    doctor.add_argument(
+        "--measure",
+        type=_ramp,
+        nargs="?",
+        const=8,
+        default=None,
+        metavar="S",
+        help="find out in under a minute what it can drive, and keep that (S: seconds of each ramp, default 8)",
+    )
     scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
     scenarios.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
@@ -211,6 +223,10 @@ def _scenario_options() -> argparse.ArgumentParser:
     )
     what.add_argument("--targets", type=Path, default=None, metavar="FILE", help="TOML: targets and authorisation")
     return what
+
+
+def _ramp(text: str) -> int:
+    return _whole(text, 2, 30)
 
 
 def _first_port(text: str) -> int:

@@ -6,21 +6,24 @@ tell whether a plan fits, not more.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from math import ceil, sqrt
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from scenarios.schema import LIDS, Scenario
+from simulator import ceiling, limits
+from simulator.ceiling import ENGINE_STEP_MS, Peak
 from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
+from simulator.limits import Needs
+from simulator.machine import fingerprint, is_ours, this_machine
 from simulator.operator import EXPIRES, WITHIN
 from simulator.protocols.login import service_of_step
 from simulator.standins import STAND_IN
@@ -30,28 +33,35 @@ from simulator.wire.guard import Authorisation, Guard
 # A device keeps a connection to each origin it spoke to for this long after the last answer: typing and idle time.
 CONNECTION_S = 40.0
 ORIGINS = 4
-SPARE_DESCRIPTORS = 64
-EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-# CPU milliseconds a step costs the process, all included.
-ENGINE_STEP_MS = 0.55
+# CPU milliseconds a step, or a sign-in, costs the backend, all included.
 BACKEND_STEP_MS = 0.45
 BACKEND_SIGN_IN_MS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a composition asks of the targets and of this machine. Rates are per real second, at the peak."""
+    """What a composition asks of the targets and of this machine. Rates are per real second, at the peak.
+
+    `lines` are the push lines that are held in the end, `http` the other connections that are open at the peak, and
+    `http_one_server` how many of these lead to the same server.
+    """
 
     starts: dict[str, int]
     duration_s: float
     peak_sign_ins_per_s: float
+    peak_starts_per_s: float
     peak_steps_per_s: float
     enroll_steps_per_s: float
-    engine_descriptors: int
-    backend_descriptors: int
-    ports: int
+    lines: int
+    http: int
+    http_one_server: int
     engine_cpu: float
     backend_cpu: float
+
+    @property
+    def most_steps_per_s(self) -> float:
+        """At the fullest second of all, enrollment included."""
+        return max(self.peak_steps_per_s, self.enroll_steps_per_s)
 
 
 def forecast(composition: Composition, engines: int) -> Forecast:
@@ -64,21 +74,29 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     peak = peak_rate_per_s(scenario)
     online = max(peak * (1 - scenario.sign_in.returning), again_per_s(scenario))
     steps = _most(scenario, lambda name: len(JOURNEYS[name].steps))
-    enrolling = enroll_rate_per_s(scenario)
-    lines = scenario.starts("boot")
-    http = min(ceil(max(peak, enrolling) * ORIGINS * CONNECTION_S), scenario.devices * ORIGINS)
+    enrolling = enroll_rate_per_s(scenario) if counted[0] or scenario.enrollment.when == "first_boot" else 0.0
+    rates = {journey: peak_rate_per_s(scenario, (journey,)) for journey in names[1:] if journey not in LIDS}
+    opened = [max(peak, enrolling) * ORIGINS, *(rate * _origins(name) for name, rate in rates.items())]
+    http = min(ceil(max(opened) * CONNECTION_S), scenario.devices * ORIGINS)
+    fastest = max(peak, enrolling, *rates.values())
     return Forecast(
         starts=dict(zip(names, counted, strict=True)),
         duration_s=composition.end_s,
         peak_sign_ins_per_s=online,
+        peak_starts_per_s=fastest,
         peak_steps_per_s=steps,
         enroll_steps_per_s=enrolling * enroll_steps(scenario),
-        engine_descriptors=ceil((lines + http) / engines) + SPARE_DESCRIPTORS,
-        backend_descriptors=http + SPARE_DESCRIPTORS,
-        ports=lines + http,
+        lines=min(scenario.starts("boot", "reconnect"), scenario.devices),
+        http=http,
+        http_one_server=min(ceil(fastest * CONNECTION_S), scenario.devices),
         engine_cpu=steps * ENGINE_STEP_MS / 1000 / engines,
         backend_cpu=(steps * BACKEND_STEP_MS + online * BACKEND_SIGN_IN_MS) / 1000,
     )
+
+
+def _origins(journey: str) -> int:
+    """To how many servers a journey speaks HTTP."""
+    return len({step.partition(".")[0] for step in JOURNEYS[journey].steps} - {"push"})
 
 
 def peak_rates_per_s(scenario: Scenario) -> dict[str, float]:
@@ -142,43 +160,48 @@ def enroll_steps(scenario: Scenario) -> int:
     return len(JOURNEYS["enroll"].steps) + (scenario.enrollment.state_determination == "legacy")
 
 
+def needs_of(composition: Composition, expected: Forecast, engines: int) -> Needs:
+    """What the plan asks of this machine."""
+    push = composition.targets.targets.push
+    return Needs(
+        devices=composition.scenario.devices,
+        engines=engines,
+        lines=expected.lines,
+        http=expected.http,
+        http_one_server=expected.http_one_server,
+        broker=composition.basis["push"] == STAND_IN,
+        sources=push.source_addresses if push else (),
+    )
+
+
+def brokers_of(composition: Composition, engines: int) -> int:
+    """How many brokers have to stand in for push."""
+    return needs_of(composition, forecast(composition, engines), engines).brokers(this_machine())
+
+
 def limits_missed(composition: Composition, engines: int) -> list[str]:
     """One line for each limit, of this machine or of the authorisation, that the plan would break."""
-    expected = forecast(composition, engines)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    missed = []
-    if most != resource.RLIM_INFINITY and expected.engine_descriptors > most:
-        wanted = ceil(expected.engine_descriptors * engines / (most - SPARE_DESCRIPTORS))
-        missed.append(
-            f"each engine needs {expected.engine_descriptors:,} open files and may have {most:,}:"
-            f" use --engines {wanted}"
-        )
-    if STAND_IN in composition.basis.values() and most != resource.RLIM_INFINITY:
-        needed = max(expected.backend_descriptors, composition.scenario.starts("boot") + SPARE_DESCRIPTORS)
-        if needed > most:
-            missed.append(f"the stand-ins need {needed:,} open files and may have {most:,}: play fewer --devices")
+    needs = needs_of(composition, forecast(composition, engines), engines)
+    found = list(limits.missed(needs, this_machine()))
+    found += [
+        f"source_addresses: {address} is no address of this machine: name one that `ip address` shows"
+        for address in needs.sources
+        if not is_ours(address)
+    ]
     rate = authorised_rate(composition)
     if rate is not None and rate[0] > rate[1]:
-        missed.append(
+        found.append(
             f"the plan sends up to {rate[0]:,.0f} requests/s to the targets and max_rate_per_s is {rate[1]:g}:"
             " play fewer --devices, at a lower --compression, or have more authorised"
         )
-    ports = ephemeral_ports()
-    if ports and composition.scenario.starts("boot") > ports:
-        missed.append(
-            f"one address has {ports:,} ports for connections to one target, the plan holds "
-            f"{composition.scenario.starts('boot'):,} push lines: play fewer --devices"
-        )
-    return missed
+    return found
 
 
-def ephemeral_ports() -> int:
-    """How many ports this machine gives to outgoing connections of one address; 0 where it does not tell."""
-    try:
-        low, high = EPHEMERAL.read_text().split()
-    except (OSError, ValueError):
-        return 0
-    return int(high) - int(low) + 1
+def warnings(composition: Composition, engines: int) -> list[str]:
+    """One line for each figure of the peak that is close to, or above, what this machine can drive."""
+    expected = forecast(composition, engines)
+    peak = Peak(expected.most_steps_per_s, expected.peak_starts_per_s)
+    return list(ceiling.above(peak, engines, ceiling.kept(fingerprint(version("fleetrush")))))
 
 
 def show_plan(what: What, engines: int) -> int:
@@ -200,11 +223,9 @@ def show_plan(what: What, engines: int) -> int:
         f"  peak               {expected.peak_sign_ins_per_s:.1f} sign-ins/s, {expected.peak_steps_per_s:,.0f} steps/s"
     )
     print(f"  enrollment         {expected.enroll_steps_per_s:,.0f} steps/s")
-    print(f"  push lines         {scenario.starts('boot'):,} held, each after {len(PUSH_STEPS)} steps")
-    print(
-        f"  descriptors        {expected.engine_descriptors:,} an engine, {expected.backend_descriptors:,} the backend"
-    )
-    print(f"  ports              {expected.ports:,} of {ephemeral_ports():,}")
+    print(f"  push lines         {expected.lines:,} held, each after {len(PUSH_STEPS)} steps")
+    for line in needs_of(composition, expected, engines).told(this_machine()):
+        print(f"  {line}")
     print(
         f"  CPU at the peak    {expected.engine_cpu:.2f} cores an engine (steps/s x {ENGINE_STEP_MS} ms),"
         f" {expected.backend_cpu:.2f} the backend"
@@ -218,6 +239,8 @@ def show_plan(what: What, engines: int) -> int:
     rate = authorised_rate(composition)
     if rate is not None:
         print(f"  authorised         up to {rate[0]:,.0f} of {rate[1]:g} requests/s, login pages' assets left out")
+    for line in warnings(composition, engines):
+        print(f"  attention          {line}")
     missed = limits_missed(composition, engines)
     for line in missed:
         print(f"  cannot be played: {line}")

@@ -35,7 +35,7 @@ from simulator.journeys import STEPS
 from simulator.keeper import Keeper
 from simulator.metrics import Metrics, MetricsServer
 from simulator.order import Order
-from simulator.plan import limits_missed
+from simulator.plan import brokers_of, limits_missed, warnings
 from simulator.progress import Progress
 from simulator.protection import Protection, leave_faults, leave_notes
 from simulator.protocols.messages import REASONS
@@ -73,12 +73,17 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     data = None if file is None else file.database
     settings = StandInSettings.of(composition.scenario, what.secret(), data, provider)
     recording: Recording | None = None
-    for note in leave_notes(composition, time.time()):
+    for note in leave_notes(composition, time.time()) + warnings(composition, options.engines):
         print(note)
     try:
         push_url = composition.targets.urls.get("push", "")
         with StandIns(
-            settings, wanted=composition.basis, broker=options.broker, push_url=push_url, data=data
+            settings,
+            wanted=composition.basis,
+            broker=options.broker,
+            brokers=brokers_of(composition, options.engines),
+            push_url=push_url,
+            data=data,
         ) as stand_ins:
             accounts = accounts_of(what, composition, settings)
             order = order_of(composition, stand_ins, accounts, provider, options.engines)

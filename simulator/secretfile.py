@@ -15,12 +15,17 @@ from simulator.errors import UserError
 _BYTES = 32
 
 
-def default_path() -> Path:
-    """Where the secret is when nothing else is said (XDG Base Directory Specification: state of a user's own)."""
+def state_folder() -> Path:
+    """Where what is kept of a user's own from run to run is (XDG Base Directory Specification)."""
     state = os.environ.get("XDG_STATE_HOME", "")
     # the specification has a relative path ignored
     base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "fleetrush" / "accounts-secret"
+    return base / "fleetrush"
+
+
+def default_path() -> Path:
+    """Where the secret is when nothing else is said."""
+    return state_folder() / "accounts-secret"
 
 
 def accounts_secret(path: Path) -> bytes:

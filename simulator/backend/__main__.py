@@ -15,7 +15,6 @@ import fcntl
 import gc
 import json
 import os
-import resource
 import signal
 import socket
 import sqlite3
@@ -37,6 +36,7 @@ from simulator.backend.settings import BackendSettings, read_settings
 from simulator.backend.shell import GRACE_S, Mailbag, Server, Shell, bind, url_of
 from simulator.backend.store import Store
 from simulator.health import Health
+from simulator.machine import allow_descriptors
 from simulator.protocols.messages import Trouble
 from simulator.protocols.push import share_of
 from simulator.wire.mqtt import Publishers
@@ -58,8 +58,7 @@ def main() -> int:
         sockets = _listen(arguments)
         settings = _settings(arguments, told, sockets)
         store = _store(arguments.data)
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_descriptors()
         with closing(store), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             core = _core(arguments.data, store, settings)
             runner.run(_serve(core, arguments.push_url, sockets, with_health=arguments.health))

@@ -12,7 +12,6 @@ import asyncio
 import json
 import math
 import os
-import resource
 import signal
 import sys
 import threading
@@ -24,6 +23,7 @@ from typing import Any, cast
 import uvloop
 
 from simulator.health import Health
+from simulator.machine import allow_descriptors
 from simulator.protocols import mqtt
 
 HOST = "127.0.0.1"
@@ -208,12 +208,6 @@ class Peer(asyncio.Protocol):
             self._broker.subscribe(self, topic_filter, qos)
             for retained in self._broker.retained(topic_filter):
                 self.deliver(retained, qos, retain=True)
-
-
-def allow_descriptors() -> None:
-    """Let this process and its children open as many files as the system lets them: a connection is one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def when_told(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:

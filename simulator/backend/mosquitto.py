@@ -19,7 +19,8 @@ import threading
 from collections.abc import Callable
 from subprocess import DEVNULL, PIPE
 
-from simulator.backend.broker import HOST, allow_descriptors, url_of
+from simulator.backend.broker import HOST, url_of
+from simulator.machine import allow_descriptors
 
 # mosquitto.conf(5). Of the log only the "running" line and what goes wrong is wanted; standard error is not buffered.
 CONFIG = """\

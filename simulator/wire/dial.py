@@ -10,12 +10,15 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 
 from simulator.protocols.messages import Broken, Trouble
 from simulator.wire.address import Resolver, exhausted
 from simulator.wire.guard import Guard
 from simulator.wire.tls import TlsSettings, context_of
+
+_BIND_ADDRESS_NO_PORT = 24
 
 
 class Dialer:
@@ -25,9 +28,19 @@ class Dialer:
         guard: asked at every dial.
         tls: "host:port" -> how that target's certificate is checked; the system's authorities for all others.
         hosts: name -> "address:port" to dial instead of asking a resolver.
+        sources: addresses of this machine to dial from, in turn; the one that the system takes where there are none of
+            the dialed address's family.
     """
 
-    def __init__(self, *, guard: Guard, tls: Mapping[str, TlsSettings], hosts: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        tls: Mapping[str, TlsSettings],
+        hosts: Mapping[str, str],
+        sources: Sequence[str] = (),
+    ) -> None:
+        self._sources = {six: cycle([one for one in sources if (":" in one) is six]) for six in (False, True)}
         self._guard = guard
         self._tls = dict(tls)
         self._contexts = {settings: _context(settings) for settings in {TlsSettings(), *tls.values()}}
@@ -42,7 +55,7 @@ class Dialer:
         trouble: Trouble = Broken("name_unknown", f"{host} has no address")
         for address in addresses:
             try:
-                return await _open(address, to_port, host, context)
+                return await _open(address, to_port, host, context, next(self._sources[":" in address], ""))
             except ssl.SSLError as problem:
                 raise Broken("tls_failed", f"{host} port {port}: {problem}") from None
             except OSError as problem:
@@ -61,11 +74,15 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-async def _open(address: str, port: int, host: str, context: ssl.SSLContext | None) -> socket.socket:
+async def _open(address: str, port: int, host: str, context: ssl.SSLContext | None, source: str) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source:
+            # The port is taken at the connect, from those that are free towards that target alone (ip(7)).
+            sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((source, 0))
         await _connect(sock, address, port)
         if context is not None:
             # It takes the descriptor over from the plain socket.

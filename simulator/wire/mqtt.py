@@ -30,12 +30,18 @@ class PushLines:
         guard: asked at every connect, after name resolution.
         tls: "host:port" -> how that target's certificate is checked; the system's authorities for all others.
         hosts: name -> "address:port" to connect to instead of asking a resolver.
+        sources: as Dialer.
     """
 
     def __init__(
-        self, *, guard: Guard, tls: Mapping[str, TlsSettings] = _NO_TLS, hosts: Mapping[str, str] = _NO_HOSTS
+        self,
+        *,
+        guard: Guard,
+        tls: Mapping[str, TlsSettings] = _NO_TLS,
+        hosts: Mapping[str, str] = _NO_HOSTS,
+        sources: Sequence[str] = (),
     ) -> None:
-        self._dialer = Dialer(guard=guard, tls=tls, hosts=hosts)
+        self._dialer = Dialer(guard=guard, tls=tls, hosts=hosts, sources=sources)
 
     async def listen(
         self, login: PushLogin, hear: Callable[[Push], None], lost: Callable[[str], None], *, timeout_s: float
