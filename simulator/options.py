@@ -56,10 +56,10 @@ def parser_of_all() -> argparse.ArgumentParser:
         "--measure",
         type=_ramp,
         nargs="?",
-        const=8,
+        const=6,
         default=None,
         metavar="S",
-        help="find out in under a minute what it can drive, and keep that (S: seconds of each ramp, default 8)",
+        help="find out in under a minute what it can drive, and keep that (S: seconds of each ramp, default 6)",
     )
     scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
     scenarios.add_argument(

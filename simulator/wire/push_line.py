@@ -109,6 +109,9 @@ class Line(aiomqtt.Client):
     `hear` and `lost` are called from the loop, never from inside paho, whose locks do not let it be entered twice.
     """
 
+    # Beside these, aiomqtt's own attributes are few enough for Python to keep their names once for all lines: 1.3 KiB.
+    __slots__ = ("_at_rest", "_hear", "_lost", "_over", "_ping", "_trouble")
+
     def __init__(
         self,
         login: PushLogin,
@@ -144,6 +147,7 @@ class Line(aiomqtt.Client):
     async def log_in(self) -> None:
         """CONNECT. Raises: Refused, Broken, Unknown."""
         self._client.connect(self._hostname, self._port, self._keepalive)
+        del self._client._create_socket  # a line that broke is not connected again
         self._client.loop_write()
         await self._connected
 

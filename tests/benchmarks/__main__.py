@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import counting, rehearsal
+from tests.benchmarks import counting, idle, million, rehearsal
 from tests.tables import Maker, tell
 
 BENCHES: dict[str, Maker] = {
     "counting": counting.rows,
     "rehearsal": rehearsal.rows,
+    "million": million.rows,
+    "idle": idle.rows,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""Devices that are online and rest: what one costs its engine, and how many this machine holds at once.
+
+They start enrolled. Each row is one `fleetrush run`; KiB are resident memory of the engine process over that of the
+same engine with a hundredth of the devices, so that all a device needs is in it: row, agenda entries, push line, HTTP
+line, kept identity, policies. Takes about eleven minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.enrolled import enrolled, written
+from tests.tables import Row
+
+FLEETRUSH = str(Path(sys.executable).with_name("fleetrush"))
+MOST_KIB = 16.0
+ONE_ENGINE, MANY, ENGINES = 15_000, 100_000, 6
+SIGNED_IN = 3_000
+# How long the devices come for, and how long they then rest: what HTTP connections they had are closed after 30 s.
+REST_S = 40
+LIMIT_S = 900
+SCENARIO = """
+title = "At rest"
+question = "What does a device that is online cost?"
+organisation = "maebashi"
+devices = {devices}
+[day]
+start = "08:00"
+end = "{end}"
+compression = 1
+[[waves]]
+name = "everybody"
+who = "all"
+journey = "{journey}"
+arrivals = {{ shape = "even", from = "08:00", to = "{to}" }}
+[sign_in]
+offline_unlock = 1
+[people]
+typing_median_s = 0.5
+typing_sigma = 0.1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a run held at one instant near its end, by its processes' own health rows."""
+
+    by_engines: int
+    by_brokers: int
+    engine_mib: float
+    engines: int
+    brokers: int
+
+
+def held(journey: str, devices: int, seconds: int, engines: int = 1) -> Held:
+    """Let so many devices come within so many seconds, and rest."""
+    with tempfile.TemporaryDirectory(prefix="fleetrush-bench-") as folder:
+        place = Path(folder)
+        clock = [f"08:{at // 60:02}:{at % 60:02}" for at in (seconds, seconds + REST_S)]
+        what = written(place, "at_rest", SCENARIO.format(devices=devices, journey=journey, to=clock[0], end=clock[1]))
+        enrolled(what)
+        subprocess.run(
+            [FLEETRUSH, "run", what.scenario, "--enrollments", str(what.enrollments), "--engines", str(engines),
+             "--accounts-secret", str(what.secret_file), "--out", str(place / "runs")],
+            check=False, stdout=subprocess.DEVNULL, timeout=LIMIT_S,
+        )  # fmt: skip
+        (run,) = (place / "runs").iterdir()
+        rows = [json.loads(line) for line in (run / "health.jsonl").read_text().splitlines()]
+    last = {row["who"]: row for row in rows if row["t"] <= seconds + REST_S - 1}
+    ours = [row for who, row in last.items() if who.startswith("engine")]
+    brokers = [row for who, row in last.items() if who.startswith("broker")]
+    return Held(
+        by_engines=sum(row["online"] for row in ours),
+        # the backend's own connection, through which it publishes, is one of each broker's
+        by_brokers=sum(row["connections"] - 1 for row in brokers),
+        engine_mib=max(row["rss_mib"] for row in ours),
+        engines=len(ours),
+        brokers=len(brokers),
+    )
+
+
+def each_kib(many: Held, few: Held, devices: int) -> float:
+    """KiB that each further device took."""
+    return (many.engine_mib - few.engine_mib) * 1024 / devices
+
+
+def rows() -> Iterator[Row]:
+    """Three runs, and two of a hundredth of their devices to compare with."""
+    few, many = held("boot", SIGNED_IN // 100, 5), held("boot", SIGNED_IN, 60)
+    kib = each_kib(many, few, SIGNED_IN - SIGNED_IN // 100)
+    yield Row(
+        "an online, idle device: booted, its person in session, all timers set",
+        f"at most {MOST_KIB:g} KiB in the engine",
+        f"{kib:.1f} KiB ({many.by_engines:,} online)",
+        kib <= MOST_KIB and many.by_engines == many.by_brokers == SIGNED_IN,
+        f"resident memory of an engine with {SIGNED_IN:,} over one with {SIGNED_IN // 100}",
+    )
+    few, many = held("reconnect", ONE_ENGINE // 100, 5), held("reconnect", ONE_ENGINE, 130)
+    kib = each_kib(many, few, ONE_ENGINE - ONE_ENGINE // 100)
+    yield Row(
+        f"{ONE_ENGINE:,} devices online in one engine",
+        f"{ONE_ENGINE:,}, at most {MOST_KIB:g} KiB each",
+        f"{many.by_engines:,} by the engine, {many.by_brokers:,} by the broker, {kib:.1f} KiB each",
+        kib <= MOST_KIB and many.by_engines == many.by_brokers == ONE_ENGINE,
+        f"all come back within 130 s; resident memory over an engine with {ONE_ENGINE // 100}",
+    )
+    many = held("reconnect", MANY, 240, ENGINES)
+    yield Row(
+        f"{MANY:,} devices online at once on this machine",
+        f"{MANY:,}",
+        f"{many.by_engines:,} by {many.engines} engines, {many.by_brokers:,} by {many.brokers} brokers",
+        many.by_engines == many.by_brokers == MANY,
+        f"all come back within 240 s; up to {many.engine_mib:.0f} MiB an engine",
+    )
