@@ -45,7 +45,7 @@ class Ceiling:
 
     def steps_of(self, engines: int) -> float:
         """Steps a second of so many engines together."""
-        return min(engines * self.steps_per_s, self.all_steps_per_s * min(1.0, engines / self.engines) or 1.0)
+        return min(engines * self.steps_per_s, self.all_steps_per_s)
 
 
 @dataclass(frozen=True, slots=True)

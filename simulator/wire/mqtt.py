@@ -16,6 +16,7 @@ import aiomqtt
 from simulator.protocols.messages import Push, PushLine, PushLogin, Trouble
 from simulator.wire.dial import Dialer
 from simulator.wire.guard import Guard
+from simulator.wire.pings import Pings
 from simulator.wire.push_line import Line, open_line
 from simulator.wire.tls import TlsSettings
 
@@ -42,15 +43,17 @@ class PushLines:
         sources: Sequence[str] = (),
     ) -> None:
         self._dialer = Dialer(guard=guard, tls=tls, hosts=hosts, sources=sources)
+        self._pings = Pings()
 
     async def listen(
         self, login: PushLogin, hear: Callable[[Push], None], lost: Callable[[str], None], *, timeout_s: float
     ) -> PushLine:
         """Log in and subscribe. Arguments and what is raised: push_line.open_line."""
-        return await open_line(self._dialer, login, hear, lost, timeout_s=timeout_s)
+        return await open_line(self._dialer, login, hear, lost, pings=self._pings, timeout_s=timeout_s)
 
     async def close(self) -> None:
         """Stop what is being resolved. A line is closed by whoever has it."""
+        self._pings.stop()
         await self._dialer.close()
 
 
@@ -99,6 +102,7 @@ class Publisher:
 
     def __init__(self, *, guard: Guard | None = None) -> None:
         self._dialer = Dialer(guard=guard or Guard(), tls=_NO_TLS, hosts=_NO_HOSTS)
+        self._pings = Pings()
         self._line: Line | None = None
         self._turn = asyncio.Lock()
         self._under_way: list[asyncio.Task[None]] = []
@@ -125,10 +129,13 @@ class Publisher:
         if self._line is not None:
             self._line.close()
             self._line = None
+        self._pings.stop()
         await self._dialer.close()
 
     async def _log_in(self) -> Line:
-        return await open_line(self._dialer, self._login, lambda push: None, self._lost, timeout_s=self.TIMEOUT_S)
+        return await open_line(
+            self._dialer, self._login, lambda push: None, self._lost, pings=self._pings, timeout_s=self.TIMEOUT_S
+        )
 
     async def _log_in_again(self) -> Line:
         pause_s, longest_s = self.AGAIN_S
