@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -164,6 +165,7 @@ class Engine:
         """Get ready, wait for t0, play to the end, tell how many samples there are."""
         tape = Tape(STEPS, JOURNEY_NAMES)
         fleet, kept = self.order.fleet(), self.order.remembered()
+        self.order = replace(self.order, kept="")  # half a kilobyte a device
         plan, starts = self.order.plan(fleet), list(self.order.starts(fleet))
         sockets = Sockets.of(self.order)
         self._send(pipe.READY)
@@ -176,6 +178,7 @@ class Engine:
         agenda = Agenda()
         for start in starts:
             agenda.put(start)
+        del starts
         world = World(plan, clock, agenda, tape)
 
         def wire_of(row: int) -> SocketWire:
@@ -255,7 +258,9 @@ async def _main(out_fd: int) -> int:
     if not line:
         return 0
     try:
-        await Engine(Order.from_json(line), out).play(instructions)
+        engine = Engine(Order.from_json(line), out)
+        del line  # it holds what every device keeps
+        await engine.play(instructions)
     except Exception:
         out.write(pipe.json_frame(pipe.FAILED, {"traceback": traceback.format_exc()}))
         code = 70

@@ -22,8 +22,8 @@ FLEETRUSH = str(Path(sys.executable).with_name("fleetrush"))
 MOST_KIB = 16.0
 ONE_ENGINE, MANY, ENGINES = 15_000, 100_000, 6
 SIGNED_IN = 3_000
-# How long the devices come for, and how long they then rest: what HTTP connections they had are closed after 30 s.
-REST_S = 40
+# How long they rest before they are counted: a status report comes after 60 s, and HTTP connections close 30 s later.
+REST_S = 100
 LIMIT_S = 900
 SCENARIO = """
 title = "At rest"

@@ -186,3 +186,13 @@ def test_json_round_trip(tmp_path: Path) -> None:
     """An engine gets the same targets, whatever folder it runs in."""
     targets = read_targets(written(tmp_path, GOOD))
     assert Targets.model_validate_json(targets.model_dump_json(by_alias=True)) == targets
+
+
+def test_source_addresses_of_push_lines(tmp_path: Path) -> None:
+    """IP addresses, as they are; a name or a number is told."""
+    more = '[targets.push]\nsource_addresses = ["10.0.0.5", "2001:DB8::1"]'
+    push = read_targets(written(tmp_path, GOOD.replace("[targets.push]", more))).targets.push
+    assert push is not None
+    assert push.source_addresses == ("10.0.0.5", "2001:db8::1")
+    with pytest.raises(ScenarioFaults, match=r"source_addresses.*IP addresses of this machine"):
+        read_targets(written(tmp_path, GOOD.replace("[targets.push]", more.replace("10.0.0.5", "eth0"))))

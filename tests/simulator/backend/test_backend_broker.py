@@ -312,3 +312,24 @@ sys.argv = ["mosquitto"]
 from simulator.backend import mosquitto
 mosquitto.main()
 """
+
+
+def test_the_embedded_one_tells_how_many_it_holds() -> None:
+    """With --health each further line is one second's figures; connections are those that are open then."""
+    process = start("embedded", "--health")
+    where = ready(process)
+
+    def held(count: int) -> bool:
+        assert process.stdout is not None
+        row = json.loads(process.stdout.readline())["health"]
+        assert {"cpu_ms", "rss_mib", "loop_lag_ms"} <= set(row)
+        return bool(row["connections"] == count)
+
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(3):
+            open_ones.enter_context(socket.create_connection(where))
+        while not held(3):
+            pass
+    while not held(0):
+        pass
+    end(process)
