@@ -79,7 +79,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from simulator.doctor import doctor
 
-    return doctor(_what(options), options.engines, options.measure)
+    return doctor(what_of(options), options.engines, options.measure)
 
 
 def _scenarios(options: argparse.Namespace) -> int:
