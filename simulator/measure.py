@@ -32,7 +32,7 @@ LATENESS_MS = 10.0
 IN_TIME_PERCENT = 98
 # The busiest seconds tell what a step costs: in idle ones the loop's own turns cost more than the steps.
 BUSY_SHARE = 0.5
-REST_S = 3
+REST_S = 2
 SCENARIO = """
 title = "What this machine can drive"
 question = "How many steps and starts a second, and how fast do lines open?"

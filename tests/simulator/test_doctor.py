@@ -37,24 +37,26 @@ print(json.dumps([
 
 
 def fleetrush(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, with a state folder of its own."""
+    """The command on one core, with a state folder of its own."""
+    core = min(os.sched_getaffinity(0))
     return subprocess.run(
-        [FLEETRUSH, *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=folder,
+        ["taskset", "-c", str(core), FLEETRUSH, *arguments],
+        capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=folder,
         env={**os.environ, "XDG_STATE_HOME": str(folder / "state")},
     )  # fmt: skip
 
 
 def test_findings_measurement_and_plan(tmp_path: Path) -> None:
-    """Each row of CHECKS is a line; what is measured is kept and told; a plan that cannot be played ends with 2."""
+    """Each row of CHECKS is a line; what is measured is kept, told, and held against a plan; one core is too few."""
     done = fleetrush(tmp_path, "doctor", "--measure", "2", "--devices", "200")
     print(done.stdout, done.stderr)
-    # a busy machine needs attention
-    assert done.returncode in (0, 4)
+    # one core is too few to trust
+    assert done.returncode == 4
     lines = done.stdout.splitlines()
     for name in doctor.CHECKS:
         assert any(line.startswith(name) and line[16:].startswith(("ok ", "attention ")) for line in lines), name
     kept = json.loads((tmp_path / "state" / "fleetrush" / "machine.json").read_text())
-    assert kept["engines"] == len(os.sched_getaffinity(0))
+    assert kept["engines"] == 1
     assert all(kept[figure] > 0 for figure in ("steps_per_s", "all_steps_per_s", "starts_per_s", "opened_per_s"))
     assert f"{kept['steps_per_s']:,.0f} steps/s an engine with a core to itself" in done.stdout
     assert any(line.startswith("plan") and "morning_peak, 200 devices, 1 engine(s)" in line for line in lines)
@@ -99,7 +101,7 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_arithmetic_of_measuring() -> None:
-    """A ramp of 4 s: enrollments in 1 : 2, lines at 5 s, lids at 8 s, end at 15 s. Figures by hand."""
+    """A ramp of 4 s: enrollments in 1 : 2, lines at 4 s, lids at 6 s, end at 12 s. Figures by hand."""
     step, journey = STEPS.index("push.connect"), JOURNEY_NAMES.index("enroll")
     records = np.zeros(0, SAMPLE)
     made = []
@@ -108,8 +110,8 @@ def test_the_arithmetic_of_measuring() -> None:
         for number in range(count):
             due, lag_s = second + number / 100, 0.02 if number < late else 0.001
             made.append({"due": due, "able": due, "sent": due + lag_s, "done": due + 0.1, "journey": journey})
-    # 100 lines, due at 5, the last told of at 5.5
-    made += [{"due": 5.0, "done": 5.5, "step": step, "trigger": 1} for _ in range(100)]
+    # 100 lines, due at 4, the last told of at 4.5
+    made += [{"due": 4.0, "done": 4.5, "step": step, "trigger": 1} for _ in range(100)]
     # 50 steps in second 10 to 11, 10 in the next
     made += [{"due": 10.0, "done": 10.5, "trigger": 1} for _ in range(50)]
     made += [{"due": 11.0, "done": 11.5, "trigger": 1} for _ in range(10)]
@@ -124,7 +126,7 @@ def test_the_arithmetic_of_measuring() -> None:
         [sys.executable, "-c", ARITHMETIC], input=json.dumps(told), capture_output=True, text=True, check=True
     )
     day, step_ms, starts, opened = json.loads(done.stdout)
-    assert day == [[1, 2], 5, 8, 15]
+    assert day == [[1, 2], 4, 6, 12]
     # 2 x 20 ms for 50 steps
     assert step_ms == pytest.approx(0.8)
     assert starts == 20
