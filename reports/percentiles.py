@@ -76,7 +76,7 @@ def band_ranks(count: int, percent: float) -> tuple[int, int] | None:
 
     Returns: (lower, upper), or None where one of them would lie outside the samples.
     """
-    first, chances = _binomial(count, percent / 100)
+    first, chances = binomial(count, percent / 100)
     tail = (1 - CONFIDENCE) / 2
     below = np.cumsum(chances)
     above = np.cumsum(chances[::-1])
@@ -85,7 +85,7 @@ def band_ranks(count: int, percent: float) -> tuple[int, int] | None:
     return (lower, upper) if lower >= 1 and upper <= count else None
 
 
-def _binomial(count: int, share: float) -> tuple[int, NDArray[np.float64]]:
+def binomial(count: int, share: float) -> tuple[int, NDArray[np.float64]]:
     """The probabilities of all outcomes that have any: the first outcome, and one probability each.
 
     From the ratio of neighbours, normalised by their sum, so that no large factorial loses digits.

@@ -97,9 +97,10 @@ class RunFolder:
             run: `scenario` {name, title, question, folded}, `hash`, `seed`, `versions` {}, `machine` {},
                 `targets` {service: {url, basis}}, `compression`, `lead_s`, `day_start_s`, `steps`, `reasons`,
                 `journeys`, `triggers`, `actions` [{act, due}] (due in run seconds), `devices`, `enrolled_before`
-                (optional), `enrollments` (the file that keeps them, or null), `staff`, `engines`, `command` (a line for
-                a shell), `partial`, `untrusted` (what the runner saw), `left_out` (acts that are not played), `planned`
-                {edges_s, counts}. `t0_utc` comes with the first start, `ended` {utc, reason, detail} last.
+                (optional), `enrollments` (the file that keeps them, or null), `staff`, `engines`, `broker` (which
+                stands in for push), `comparable_hash`, `command` (a line for a shell), `partial`, `untrusted` (what the
+                runner saw), `left_out` (acts that are not played), `planned` {edges_s, counts}. `t0_utc` comes with the
+                first start, `ended` {utc, reason, detail} last.
         """
         write_json(self.path / RUN, {"format": FORMAT, **run})
 

@@ -220,6 +220,13 @@ class Harness(Frozen):
     """In the worst 5 s window."""
 
 
+class Compare(Frozen):
+    """How a run is held against earlier ones."""
+
+    tolerance: Annotated[float, Field(gt=0, le=10)] = 0.1
+    """By what share a time may grow while the earlier runs are too few to tell how much runs differ."""
+
+
 class Scenario(Frozen):
     """One question to a city's systems, folded: file, organisation and command line are one value."""
 
@@ -244,6 +251,7 @@ class Scenario(Frozen):
     backend: Backend = Backend()
     objectives: Many[Objective] = ()
     harness: Harness = Harness()
+    compare: Compare = Compare()
 
     @property
     def staff(self) -> int:

@@ -178,7 +178,7 @@ class Recording:
             else RunFolder.named(options.folder)
         )
         arguments = run_arguments(what, replace(options, folder=None))
-        self._record = run_record(composition, options.engines, stand_ins.urls, arguments)
+        self._record = run_record(composition, options.engines, options.broker, stand_ins.urls, arguments)
         self._folder.write_run(self._record)
         self._folder.write_fleet(make_fleet(scenario.organisation, scenario.devices, scenario.seed))
         stand_ins.hear_health(self._stand_in_health)

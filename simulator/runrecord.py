@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from reports.comparable import comparable_hash
 from reports.record import TRIGGERS
 from simulator.composition import TARGET, Composition
 from simulator.journeys import JOURNEY_NAMES, STEPS
@@ -24,18 +25,19 @@ _PACKAGES = ("fleetrush", "locust", "aiomqtt", "numpy", "uvloop", "httptools")
 
 
 def run_record(
-    composition: Composition, engines: int, urls: Mapping[str, str], arguments: Sequence[str]
+    composition: Composition, engines: int, broker: str, urls: Mapping[str, str], arguments: Sequence[str]
 ) -> dict[str, Any]:
     """The content of run.json.
 
     Args:
+        broker: which one stands in for push.
         urls: base URLs by service, of targets and stand-ins alike.
         arguments: of the command line, to run it again.
     """
     scenario = composition.scenario
     edges_s, counts = planned_curve(scenario, composition.lead_s, width_s=1.0)
     authorisation = composition.targets.authorisation
-    return {
+    record: dict[str, Any] = {
         "scenario": {
             "name": scenario.name,
             "title": scenario.title,
@@ -53,6 +55,7 @@ def run_record(
         "day_start_s": scenario.day.start_s,
         "end_s": composition.end_s,
         "engines": engines,
+        "broker": broker,
         "command": shlex.join(["fleetrush", *arguments]),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": _processor()},
@@ -69,6 +72,7 @@ def run_record(
         "untrusted": [],
         "partial": True,
     }
+    return {**record, "comparable_hash": comparable_hash(record)}
 
 
 def _target(service: str, url: str, basis: str) -> dict[str, Any]:

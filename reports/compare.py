@@ -1,0 +1,314 @@
+"""A run held against earlier ones: each objective by its figure and by its devices, and what of it is a regression.
+
+From run folders to the `comparison` of summary.json. The statistics are difference's, the choice of runs baselines';
+nothing is worded for people here but the reasons, and no file is written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import difference
+from reports.baselines import Baselines
+from reports.difference import ALPHA, RUNS_AT_LEAST, Change
+from reports.objectives import ALL
+from reports.record import OPERATOR, OUTCOMES
+from reports.runfolder import RunData, open_run
+from reports.steps import Steps, is_milestone
+from reports.summary import summarise
+
+TOLERANCE: Final = 0.1
+FIGURE, DEVICES = "figure", "devices"
+"""The two looks at one objective: its own figure, which a slow tail moves; and the typical device against itself."""
+_SHORTEST_S: Final = 1e-6
+_OK: Final = OUTCOMES.index("ok")
+_FROM: Final = {"latency": "due", "service": "sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one run shows: summary.json, and by (step, measure) the logarithm of each device's own time."""
+
+    summary: Mapping[str, Any]
+    devices: Mapping[tuple[str, str], NDArray[np.float64]]
+
+    def row(self, name: str) -> Mapping[str, Any]:
+        """The objective of that name."""
+        found: Mapping[str, Any] = next(row for row in self.summary["objectives"] if row["name"] == name)
+        return found
+
+    def count(self, step: str) -> int:
+        """How many samples there are of a step, or of all."""
+        steps = self.summary["steps"]
+        return sum(
+            row["count"] for name, row in steps.items() if name == step or (step == "all" and not is_milestone(name))
+        )
+
+    def figure(self, name: str) -> float:
+        """The logarithm of an objective's time; infinite among the outcomes other than ok, NaN where nothing is."""
+        row = self.row(name)
+        if row["value"] is None:
+            return math.inf if self.count(row["step"]) else math.nan
+        return math.log(max(row["value"], _SHORTEST_S))
+
+    def band(self, name: str) -> tuple[float, float] | None:
+        """The logarithms of its band within the run."""
+        row = self.row(name)
+        if row["low"] is None:
+            return None
+        high = math.inf if row["high"] is None else math.log(max(row["high"], _SHORTEST_S))
+        return math.log(max(row["low"], _SHORTEST_S)), high
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One objective before the correction for many: its changes by look, and its p of either direction.
+
+    `counts` are those of a share, (how many, of how many), in the run and then in each earlier one.
+    """
+
+    row: Mapping[str, Any]
+    changes: Mapping[str, Change]
+    baseline: float | None
+    worse: float
+    better: float
+    counts: Sequence[tuple[int, int]] = ()
+
+
+def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Baselines) -> dict[str, Any]:
+    """Hold a run against its baselines.
+
+    Args:
+        data, steps, summary: the run, its samples by step and its summary.json.
+        chosen: the runs to compare with. They are judged by this run's objectives.
+
+    Returns: `comparison` of summary.json: `baselines` (folder names, oldest first), `left_out` [{run, reason}],
+        `notices`, `tolerance`, `objectives` and `others`, and `verdict` ("fail" where an objective regressed,
+        "unknown" where one could not be compared, "pass"). Rows of `objectives` are gated: `value`, `baseline`,
+        `change` (of the figure: relative, or in shares of 1) with `low` and `high`, `devices` (the same of the typical
+        device, with their `count`; or null), `p` (corrected for all gated ones; null where the tolerance decides),
+        `smallest_found`, `verdict` ("regressed", "better", "same", "undecided") and `reason`. Rows of `others` show
+        the figure alone and decide nothing.
+    """
+    tolerance = float((data.run["scenario"]["folded"].get("compare") or {}).get("tolerance", TOLERANCE))
+    told: dict[str, Any] = {
+        "baselines": [path.name for path in chosen.paths],
+        "left_out": [{"run": path.name, "reason": why} for path, why in chosen.left_out],
+        "notices": list(chosen.notices),
+        "tolerance": tolerance,
+        "objectives": [],
+        "others": [],
+        "verdict": "pass",
+    }
+    barred = _barred(summary)
+    if barred or not chosen.paths:
+        told["notices"] += [barred] if barred else []
+        return told
+    if len(chosen.paths) < RUNS_AT_LEAST:
+        told["notices"].append(
+            f"{len(chosen.paths)} earlier runs are too few to tell how much runs differ ({RUNS_AT_LEAST} are needed):"
+            f" only a difference beyond the tolerance of {tolerance:.0%} counts"
+        )
+    new = shown(data, steps, summary)
+    old = [_judged_alike(open_run(path), data.run) for path in chosen.paths]
+    compared = [_compare(row, new, old) for row in summary["objectives"]]
+    corrected = difference.holm([min(one.worse, one.better) for one in compared])
+    told["objectives"] = [
+        _told(one, p, runs=len(old), gated=len(compared), tolerance=tolerance)
+        for one, p in zip(compared, corrected, strict=True)
+    ]
+    told["others"] = list(_others(new, old))
+    verdicts = {row["verdict"] for row in told["objectives"]}
+    told["verdict"] = "fail" if "regressed" in verdicts else "unknown" if "undecided" in verdicts else "pass"
+    return told
+
+
+def shown(data: RunData, steps: Steps, summary: Mapping[str, Any]) -> Shown:
+    """What a run shows of the objectives in its summary."""
+    wanted = {(row["step"], row["measure"]) for row in summary["objectives"] if row["measure"] in _FROM}
+    size = int(data.run["devices"])
+    return Shown(summary, {key: _by_device(steps, *key, size) for key in wanted})
+
+
+def _belongs(name: str, step: str) -> bool:
+    return name == step or (step == ALL and not is_milestone(name))
+
+
+def _barred(summary: Mapping[str, Any]) -> str:
+    if not summary["harness"]["trustworthy"]:
+        return "not compared: this run cannot be trusted"
+    return "not compared: this run did not come to its end" if summary["partial"] else ""
+
+
+def _judged_alike(data: RunData, run: Mapping[str, Any]) -> Shown:
+    """An earlier run judged by the objectives of another run."""
+    objectives = run["scenario"]["folded"].get("objectives", [])
+    scenario = data.run["scenario"]
+    alike = {**scenario, "folded": {**scenario["folded"], "objectives": objectives}}
+    data = replace(data, run={**data.run, "scenario": alike})
+    steps = Steps(data.run, data.samples)
+    return shown(data, steps, summarise(data, steps))
+
+
+def _by_device(steps: Steps, step: str, measure: str, size: int) -> NDArray[np.float64]:
+    """By fleet row, the mean logarithm of the seconds that the device's own ok ones of a step took; NaN without any."""
+    rows = steps.rows(step)
+    rows = rows[(rows["outcome"] == _OK) & (rows["device"] != OPERATOR)]
+    logs = np.log(np.maximum(rows["done"] - rows[_FROM[measure]], _SHORTEST_S))
+    counts = np.bincount(rows["device"], minlength=size)
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = np.bincount(rows["device"], logs, minlength=size) / counts
+    return found
+
+
+def _compare(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) -> Compared:
+    name, step = row["name"], row["step"]
+    if row["unit"] == "share":
+        return _compare_shares(row, new, old)
+    figures = [run.figure(name) for run in old]
+    changes = {
+        FIGURE: _figure_change(name, new, old),
+        DEVICES: difference.of_devices(new.devices[key], [run.devices[key] for run in old])
+        if (key := (step, row["measure"])) in new.devices
+        else None,
+    }
+    known = {look: change for look, change in changes.items() if change is not None}
+    baseline = float(np.mean(figures))
+    return Compared(
+        row,
+        known,
+        math.exp(baseline) if math.isfinite(baseline) else None,
+        _p(known.values(), worse=True),
+        _p(known.values(), worse=False),
+    )
+
+
+def _figure_change(name: str, new: Shown, old: Sequence[Shown]) -> Change | None:
+    figures = [run.figure(name) for run in (new, *old)]
+    if any(math.isnan(figure) for figure in figures):
+        return None
+    bands = [run.band(name) for run in (new, *old)]
+    return difference.of_figures(figures[0], figures[1:], [band for band in bands if band is not None])
+
+
+def _compare_shares(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) -> Compared:
+    counted = [_counted(run, row) for run in (new, *old)]
+    if not all(count for _, count in counted):
+        return Compared(row, {}, None, 1.0, 1.0)
+    change, p = difference.of_shares(counted[0], counted[1:])
+    baseline = float(np.mean([bad / count for bad, count in counted[1:]]))
+    worse, better = (p if change.value > 0 else 1.0), (p if change.value < 0 else 1.0)
+    return Compared(row, {FIGURE: change}, baseline, worse, better, counted)
+
+
+def _counted(run: Shown, row: Mapping[str, Any]) -> tuple[int, int]:
+    count = run.count(row["step"])
+    return round((run.row(row["name"])["value"] or 0) * count), count
+
+
+def _p(changes: Iterable[Change], *, worse: bool) -> float:
+    """The p of one direction: the least of the looks' times their number (Bonferroni)."""
+    looks = list(changes)
+    ps = [change.p for change in looks if change.p is not None and (change.value > 0) == worse]
+    return min(1.0, min(ps, default=1.0) * len(looks))
+
+
+def _told(one: Compared, p: float, *, runs: int, gated: int, tolerance: float) -> dict[str, Any]:
+    share = one.row["unit"] == "share"
+    verdict = _verdict(one, p, runs, tolerance)
+    smallest = _smallest_found(one, runs=runs, gated=gated, tolerance=tolerance)
+    devices = one.changes.get(DEVICES)
+    return {
+        **{key: one.row[key] for key in ("name", "step", "measure", "percentile", "unit", "value")},
+        "baseline": _rounded(one.baseline),
+        **_ends(one.changes.get(FIGURE), share=share),
+        "devices": None if devices is None else {"count": devices.count, **_ends(devices, share=share)},
+        "p": float(f"{p:.3g}") if share or runs >= RUNS_AT_LEAST else None,
+        "smallest_found": _rounded(smallest),
+        "verdict": verdict,
+        "reason": _reason(verdict, one, p, runs, tolerance),
+    }
+
+
+def _verdict(one: Compared, p: float, runs: int, tolerance: float) -> str:
+    if not one.changes:
+        return "undecided"
+    if one.row["unit"] == "share":
+        least = 0.0 if runs >= RUNS_AT_LEAST else tolerance * (one.baseline or 0.0)
+        beyond = abs(one.changes[FIGURE].value) > least
+        worse, better = (beyond and p <= ALPHA and direction < 1 for direction in (one.worse, one.better))
+    elif runs >= RUNS_AT_LEAST:
+        worse, better = p <= ALPHA and one.worse <= one.better, p <= ALPHA
+    else:
+        bands = [(change.low, change.high) for change in one.changes.values()]
+        edge = math.log1p(tolerance)
+        worse = any(low is not None and low > edge for low, _ in bands)
+        better = any(high is not None and high < -edge for _, high in bands)
+    return "regressed" if worse else "better" if better else "same"
+
+
+def _smallest_found(one: Compared, *, runs: int, gated: int, tolerance: float) -> float | None:
+    """The smallest true difference that would have been found (in 80 % of runs, where their spread is known)."""
+    if not one.changes:
+        return None
+    alpha = ALPHA / (gated * len(one.changes))
+    if one.counts:
+        return difference.smallest_share(one.counts[0][1], one.counts[1:], alpha)
+    found = [change.smallest(alpha) for change in one.changes.values()]
+    if runs < RUNS_AT_LEAST:
+        edge = math.log1p(tolerance)
+        found = [edge + change.value - change.low for change in one.changes.values() if change.low is not None]
+    known = [value for value in found if value is not None and math.isfinite(value)]
+    return math.expm1(min(known)) if known else None
+
+
+def _reason(verdict: str, one: Compared, p: float, runs: int, tolerance: float) -> str:
+    if verdict == "undecided":
+        return "too little of it is in both this run and the earlier ones"
+    many = runs >= RUNS_AT_LEAST
+    if verdict == "same":
+        return "no more than runs that are alike differ" if many else f"not beyond the tolerance of {tolerance:.0%}"
+    if many:
+        return f"more than {runs} earlier runs differ among each other (p = {p:.2g})"
+    return f"beyond the tolerance of {tolerance:.0%}"
+
+
+def _others(new: Shown, old: Sequence[Shown]) -> Iterable[dict[str, Any]]:
+    """The p95 of every step and milestone that no objective asks for: shown, never gated."""
+    asked = {row["name"] for row in new.summary["objectives"]}
+    for step, row in new.summary["steps"].items():
+        name = f"{step} p95 latency"
+        figures = [_p95(run.summary["steps"].get(step)) for run in (new, *old)]
+        if name in asked or not all(figure is not None and math.isfinite(figure) for figure in figures):
+            continue
+        known = [figure for figure in figures if figure is not None]
+        yield {
+            "name": name,
+            "step": step,
+            "milestone": is_milestone(step),
+            "value": _rounded(row["latency_ms"]["p95"] / 1000),
+            "baseline": _rounded(math.exp(float(np.mean(known[1:])))),
+            **_ends(difference.of_figures(known[0], known[1:]), share=False),
+        }
+
+
+def _p95(row: Mapping[str, Any] | None) -> float | None:
+    known = None if row is None else row["latency_ms"]["p95"]
+    return None if known is None else math.log(max(known / 1000, _SHORTEST_S))
+
+
+def _ends(change: Change | None, *, share: bool) -> dict[str, float | None]:
+    """A change as a reader takes it: relative for times, in shares of 1 for shares."""
+    ends = {key: getattr(change, key, None) for key in ("value", "low", "high")}
+    read = {key: end if share or end is None else math.expm1(end) for key, end in ends.items()}
+    return {("change" if key == "value" else key): _rounded(end) for key, end in read.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 6)
