@@ -19,6 +19,14 @@ NEWEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """What a user names to compare with: run folders, or folders of them; `any_run` takes what was played otherwise."""
+
+    named: tuple[Path, ...]
+    any_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Baselines:
     """The runs to compare with, oldest first; those left out as (folder, why); what else to know about the choice."""
 
@@ -38,21 +46,19 @@ def run_folders(path: Path) -> list[Path]:
     return sorted((file.parent for file in inside), key=lambda folder: folder.name)
 
 
-def choose(run_path: Path, named: Sequence[Path], *, any_run: bool = False) -> Baselines:
-    """Choose from what was named.
+def choose(run_path: Path, against: Against) -> Baselines:
+    """Choose from what was named; a folder that does not exist holds no run.
 
-    Left out are the run itself and what was played after it (unless it was named by its own folder), runs that cannot
-    be trusted or did not come to their end, and runs whose comparable part differs.
+    Left out, silently, are the run itself and, in a folder of runs, what was played after it; with a reason, runs that
+    cannot be trusted or did not come to their end, and those whose comparable part differs.
 
     Args:
         run_path: the folder of the run that is judged.
-        named: run folders, or folders of run folders; one that does not exist holds none.
-        any_run: whether runs that were played otherwise are taken all the same.
-    Raises: RunFolderError where run.json or summary.json of a candidate cannot be read.
+    Raises: RunFolderError where its run.json cannot be read.
     """
     run = _read(run_path / RUN)
     found: dict[Path, Path] = {}
-    for path in named:
+    for path in against.named:
         for folder in run_folders(path):
             found.setdefault(folder.resolve(), path)
     chosen: list[tuple[str, Path]] = []
@@ -69,7 +75,7 @@ def choose(run_path: Path, named: Sequence[Path], *, any_run: bool = False) -> B
         if began(other) > began(run) and folder != path.resolve():
             continue
         differs = differences(run, other)
-        why = _why_not(folder, differs if not any_run else [])
+        why = _why_not(folder, [] if against.any_run else differs)
         if why:
             left_out.append((folder, why))
             continue
@@ -78,7 +84,7 @@ def choose(run_path: Path, named: Sequence[Path], *, any_run: bool = False) -> B
     chosen.sort()
     notices = [f"compared all the same with runs that differ in {', '.join(sorted(changed))}"] if changed else []
     if not chosen:
-        where = ", ".join(str(path) for path in named)
+        where = ", ".join(str(path) for path in against.named)
         notices.append(f"no baseline yet: {where} holds no earlier run that can be compared with this one")
     return Baselines(tuple(folder for _, folder in chosen[-NEWEST:]), tuple(left_out), tuple(notices))
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import difference
-from reports.baselines import Baselines
+from reports.baselines import Against, Baselines, choose
 from reports.difference import ALPHA, RUNS_AT_LEAST, Change
 from reports.objectives import ALL
 from reports.record import OPERATOR, OUTCOMES
@@ -81,6 +81,21 @@ class Compared:
     counts: Sequence[tuple[int, int]] = ()
 
 
+def judged_against(
+    data: RunData, steps: Steps, summary: Mapping[str, Any], against: Against | None
+) -> Mapping[str, Any]:
+    """summary.json of a run that is held against earlier ones: with `comparison`, and "fail" where one regressed.
+
+    Args:
+        against: what to compare with; None leaves the summary as it is.
+    """
+    if against is None:
+        return summary
+    comparison = compare(data, steps, summary, choose(data.path, against))
+    verdict = "fail" if comparison["verdict"] == "fail" else summary["verdict"]
+    return {**summary, "comparison": comparison, "verdict": verdict}
+
+
 def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Baselines) -> dict[str, Any]:
     """Hold a run against its baselines.
 
@@ -112,7 +127,7 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
         return told
     if len(chosen.paths) < RUNS_AT_LEAST:
         told["notices"].append(
-            f"{len(chosen.paths)} earlier runs are too few to tell how much runs differ ({RUNS_AT_LEAST} are needed):"
+            f"earlier runs: {len(chosen.paths)}, too few to tell how much runs differ ({RUNS_AT_LEAST} are needed):"
             f" only a difference beyond the tolerance of {tolerance:.0%} counts"
         )
     new = shown(data, steps, summary)

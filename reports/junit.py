@@ -1,4 +1,5 @@
-"""junit.xml: one case per objective, one for trust and one for a target that gave in, for a pipeline that shows tests.
+"""junit.xml: one case per objective (and one per objective held against earlier runs), one for trust and one for a
+target that gave in, for a pipeline that shows tests.
 
 A case fails if and only if the exit code is 1: in a run that cannot be trusted, or did not come to its end, every
 verdict is unknown already, and unknown is a skipped case with its reason. Nothing is judged here.
@@ -11,7 +12,7 @@ from typing import Any
 
 from lxml import etree
 
-from reports.wording import figure, measured
+from reports.wording import change, figure, measured
 
 
 def junit(summary: Mapping[str, Any], *, utc: str, seconds: float, host: str) -> bytes:
@@ -28,6 +29,7 @@ def junit(summary: Mapping[str, Any], *, utc: str, seconds: float, host: str) ->
     if summary["verdict"] == "fail" and summary["partial"]:
         cases.append(_gave_in(summary["ended"], classname))
     cases += [_objective(row, classname) for row in summary["objectives"]]
+    cases += _compared(summary.get("comparison"), classname)
     counts = {
         "tests": str(len(cases)),
         "failures": str(sum(case.find("failure") is not None for case in cases)),
@@ -64,6 +66,26 @@ def _objective(row: Mapping[str, Any], classname: str) -> etree._Element:
     elif row["verdict"] != "pass":
         etree.SubElement(case, "skipped", {"message": _legal(said)})
     return case
+
+
+def _compared(comparison: Mapping[str, Any] | None, classname: str) -> list[etree._Element]:
+    """A case for each objective that was held against earlier runs; one that is skipped where none was."""
+    if comparison is None:
+        return []
+    rows = comparison["objectives"] or [
+        {"name": "every objective", "verdict": "undecided", "reason": "; ".join(comparison["notices"])}
+    ]
+    cases = []
+    for row in rows:
+        name = f"{row['name']} no worse than in earlier runs"
+        case = etree.Element("testcase", {"classname": classname, "name": name, "time": "0"})
+        if row["verdict"] == "regressed":
+            said = f"{change(row['change'], row['unit'])}: {row['reason']}"
+            etree.SubElement(case, "failure", {"type": "regression", "message": _legal(said)})
+        elif row["verdict"] == "undecided":
+            etree.SubElement(case, "skipped", {"message": _legal(row["reason"])})
+        cases.append(case)
+    return cases
 
 
 def _legal(text: str) -> str:

@@ -82,6 +82,12 @@ def objectives(of: Story) -> Content:
     }
 
 
+def compare(of: Story) -> Content | None:
+    """What changed since earlier runs, where they were named."""
+    told = of.summary.get("comparison")
+    return None if told is None else {**told, "left_out": wording.left_out(told["left_out"])}
+
+
 def ready(of: Story) -> Content | None:
     """How long people waited, and where the time went."""
     drawn = [*figures.ready(of), *figures.way(of, of.ways)]
@@ -179,6 +185,7 @@ SECTIONS: Final[dict[str, Callable[[Story], Content | None]]] = {
     "todo": todo,
     "facts": facts,
     "objectives": objectives,
+    "compare": compare,
     "ready": ready,
     "morning": morning,
     "heat": heat,

@@ -25,6 +25,8 @@ def text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = "") -> 
     parts = [_devices(summary), _steps(summary)]
     if summary["objectives"]:
         parts.append(_objectives(summary))
+    if "comparison" in summary:
+        parts.append(_comparison(summary["comparison"]))
     if summary["outages"]:
         parts.append(["went down:", *(f"  {wording.down(outage)}" for outage in summary["outages"])])
     trust = [f"note: {note}" for note in summary["harness"]["notes"]]
@@ -69,6 +71,26 @@ def _objectives(summary: Mapping[str, Any]) -> list[str]:
         for row in summary["objectives"]
     ]
     return _aligned(rows, left=(0, 1, 4, 5))
+
+
+def _comparison(told: Mapping[str, Any]) -> list[str]:
+    mark = {"regressed": "WORSE", "better": "better", "same": "no difference", "undecided": "undecided"}
+    rows = [
+        (
+            f"  {row['name']}",
+            wording.figure(row["baseline"], row["unit"]),
+            "->",
+            wording.figure(row["value"], row["unit"]),
+            wording.change(row["change"], row["unit"]),
+            f"same device {wording.change(row['devices']['change'], 's')}" if row["devices"] else "",
+            mark[row["verdict"]],
+            f"found from {wording.change(row['smallest_found'], row['unit'])}" if row["smallest_found"] else "",
+        )
+        for row in told["objectives"]
+    ]
+    lines = [f"against earlier runs ({len(told['baselines'])}):", *_aligned(rows, left=(0, 5, 6, 7))] if rows else []
+    lines += [f"note: {notice}" for notice in told["notices"]]
+    return lines + [f"note: left out {name}: {why}" for name, why in wording.left_out(told["left_out"])]
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: tuple[int, ...]) -> list[str]:

@@ -5,7 +5,8 @@ What the verdict is called, what was tested, and how a figure reads. Nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +44,20 @@ def headline(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGL
         return _cut_short(summary, say)
     if not objectives:
         return Headline("unknown", say("word.unjudged"), say("because.no_objective"))
+    return _judged(summary, rehearsal, say)
+
+
+def _judged(summary: Mapping[str, Any], rehearsal: str, say: Say) -> Headline:
+    objectives = summary["objectives"]
     missed = [row for row in objectives if row["verdict"] == "fail"]
     open_ones = [row for row in objectives if row["verdict"] == "unknown"]
     if missed:
         return Headline("fail", say(f"word.fails{rehearsal}"), say("because.missed", **_some(missed, objectives, say)))
+    comparison = summary.get("comparison") or {"objectives": []}
+    worse = [row for row in comparison["objectives"] if row["verdict"] == "regressed"]
+    if worse:
+        some = _some(worse, objectives, say)
+        return Headline("fail", say("word.worse"), say("because.worse", runs=len(comparison["baselines"]), **some))
     if open_ones:
         because = say("because.undecided", **_some(open_ones, objectives, say))
         return Headline("unknown", say("word.undecided"), because)
@@ -159,6 +170,21 @@ def span(low_ms: float | None, high_ms: float | None, say: Say = ENGLISH) -> str
     low, high = duration(low_ms), duration(high_ms)
     same = low.rpartition(" ")[2] == high.rpartition(" ")[2]
     return f"{low.rpartition(' ')[0] if same else low}–{high}"
+
+
+def change(value: float | None, unit: str, say: Say = ENGLISH) -> str:
+    """By how much a figure changed: a time in percent of what it was, a share in percentage points."""
+    if value is None:
+        return NOTHING
+    percent = f"{value * 100:+.1f}" if abs(value) < 0.995 else f"{value * 100:+,.0f}"
+    return say("compare.points", change=percent) if unit == "share" else f"{percent} %"
+
+
+def left_out(runs: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
+    """The runs a comparison left out, one row a reason: its one run, or how many."""
+    counts = Counter(run["reason"] for run in runs)
+    names = {run["reason"]: run["run"] for run in runs}
+    return [(names[why] if count == 1 else f"{count:,}", why) for why, count in counts.items()]
 
 
 def share(value: float | None) -> str:

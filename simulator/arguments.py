@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from reports.baselines import Against
 from reports.messages import Lang
 from simulator.composition import What
 
@@ -16,6 +17,7 @@ class RunOptions:
 
     `folder` is the run's folder itself, which must not exist yet; None: one in `base`, named after its start.
     `verbose` shows the check that a named target gets first even when it ends well; `lang` is the report's language.
+    `against` names the earlier runs to compare with.
     `metrics` is where Prometheus metrics are served, "[HOST:]PORT"; "" for nowhere.
     """
 
@@ -27,6 +29,7 @@ class RunOptions:
     folder: Path | None = None
     lang: Lang = "en"
     metrics: str = ""
+    against: Against | None = None
 
 
 def what_of(options: argparse.Namespace) -> What:
@@ -57,7 +60,13 @@ def run_options_of(options: argparse.Namespace) -> RunOptions:
         options.folder,
         options.lang,
         options.metrics,
+        against_of(options),
     )
+
+
+def against_of(options: argparse.Namespace) -> Against | None:
+    """Which earlier runs to compare with, if any."""
+    return None if options.baseline is None else Against(tuple(options.baseline), options.any_baseline)
 
 
 def run_arguments(what: What, options: RunOptions) -> list[str]:
@@ -65,7 +74,7 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
 
     What is as it would be anyway is left unsaid.
     """
-    plain = RunOptions()
+    plain, against = RunOptions(), options.against
     compression = None if what.compression is None else repr(what.compression).removesuffix(".0")
     said: dict[str, object] = {
         "devices": what.devices,
@@ -83,6 +92,7 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
         "web": options.web_port,
         "lang": None if options.lang == plain.lang else options.lang,
         "metrics": options.metrics or None,
+        "baseline": None if against is None else against.named[0],
     }
     return [
         "run",
@@ -90,5 +100,6 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
         *(f"--target={one}" for one in what.targets),
         *(f"--{name}={value}" for name, value in said.items() if value is not None),
         *(["--reuse-accounts"] if what.reuse_accounts else []),
+        *(["--any-baseline"] if against is not None and against.any_run else []),
         *(["--verbose"] if options.verbose else []),
     ]

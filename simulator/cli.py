@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from simulator.arguments import run_options_of, what_of
+from simulator.arguments import against_of, run_options_of, what_of
 from simulator.composition import What
 from simulator.errors import UserError
 from simulator.options import parser_of_all
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from simulator.run import run
 
+    _check_baseline(options)
     return run(what_of(options), run_options_of(options))
 
 
@@ -115,7 +116,10 @@ def _metadata(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
-    return report_again(options.runs, options.lang, public=options.public, pdf=options.pdf)
+    _check_baseline(options, exists=True)
+    return report_again(
+        options.runs, options.lang, public=options.public, pdf=options.pdf, against=against_of(options)
+    )
 
 
 def _backend(options: argparse.Namespace) -> int:
@@ -126,6 +130,17 @@ def _backend(options: argparse.Namespace) -> int:
     keys = options.policy_keys
     what = What(options.scenario, secret_file=options.accounts_secret)
     return serve(what, options.domain, data=options.data, broker=options.broker, place=place, policy_keys=keys)
+
+
+def _check_baseline(options: argparse.Namespace, *, exists: bool = False) -> None:
+    """Raise UserError for a --baseline that holds no runs. Before a pipeline's first run it need not exist yet."""
+    named = options.baseline or []
+    wrong = [path for path in named if not path.is_dir() and (exists or path.exists())]
+    faults = [f"--baseline {path}: expected a run folder, or a folder of run folders" for path in wrong]
+    if options.any_baseline and not named:
+        faults.append("--any-baseline: says what to compare with: name it with --baseline")
+    if faults:
+        raise UserError(*faults)
 
 
 _COMMANDS = {

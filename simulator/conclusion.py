@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from reports.baselines import Against
 from reports.capacity import is_search
+from reports.compare import judged_against
 from reports.council import council
 from reports.junit import junit
 from reports.messages import Lang, Say
@@ -40,17 +42,26 @@ from simulator.capacity_conclusion import judge_again
 from simulator.errors import UserError
 
 
-def conclude(path: Path, out: TextIO, lang: Lang = "en", *, public: bool = False, pdf: Path | None = None) -> int:
-    """Sum up, judge and report one run folder, its pages in a language.
+def conclude(
+    path: Path,
+    out: TextIO,
+    lang: Lang = "en",
+    *,
+    public: bool = False,
+    pdf: Path | None = None,
+    against: Against | None = None,
+) -> int:
+    """Sum up, judge and report one run folder, its pages in a language, held against earlier runs if any are named.
 
     Args:
         public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was.
         pdf: where to write the report as PDF as well, as public as the pages; None: nowhere.
+        against: the earlier runs.
     Returns: 0, 1, 3 or 4 (reports.objectives.exit_code).
     """
     data = open_run(path)
     steps = Steps(data.run, data.samples)
-    summary = summarise(data, steps)
+    summary = judged_against(data, steps, summarise(data, steps), against)
     write_json(path / SUMMARY, summary)
     seconds = float(data.samples["done"].max()) if data.samples.size else 0.0
     began = data.run.get("t0_utc", "")
@@ -69,8 +80,15 @@ def conclude(path: Path, out: TextIO, lang: Lang = "en", *, public: bool = False
     return exit_code(summary)
 
 
-def report_again(paths: Sequence[Path], lang: Lang = "en", *, public: bool = False, pdf: Path | None = None) -> int:
-    """Report recorded runs, and searches for the capacity, again; `public` and `pdf` as in conclude, for runs.
+def report_again(
+    paths: Sequence[Path],
+    lang: Lang = "en",
+    *,
+    public: bool = False,
+    pdf: Path | None = None,
+    against: Against | None = None,
+) -> int:
+    """Report recorded runs, and searches for the capacity, again; `public`, `pdf`, `against` as in conclude, for runs.
 
     Returns: the highest exit code of them. Raises: UserError for what is neither, and where no PDF can be made.
     """
@@ -79,12 +97,13 @@ def report_again(paths: Sequence[Path], lang: Lang = "en", *, public: bool = Fal
     codes = []
     for path in paths:
         if is_search(path):
-            if public or pdf is not None:
-                raise UserError(f"{path}: a search for the capacity: --public and --pdf are for runs, name its level-*")
+            if public or pdf is not None or against is not None:
+                only = "--public, --pdf and --baseline are for runs, name its level-*"
+                raise UserError(f"{path}: a search for the capacity: {only}")
             codes.append(judge_again(path, sys.stdout, lang))
             continue
         try:
-            codes.append(conclude(path, sys.stdout, lang, public=public, pdf=pdf))
+            codes.append(conclude(path, sys.stdout, lang, public=public, pdf=pdf, against=against))
         except (RunFolderError, SampleFileError) as error:
             raise UserError(str(error)) from None
     return max(codes)

@@ -19,6 +19,8 @@ def parser_of_all() -> argparse.ArgumentParser:
     what = _scenario_options()
     secret = _secret_options()
     people = _people_options(secret)
+    alike = argparse.ArgumentParser(add_help=False)
+    alike.add_argument("--any-baseline", action="store_true", help="compare even with runs that were not played alike")
     lang = argparse.ArgumentParser(add_help=False)
     lang.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report (default %(default)s)")
     engines = argparse.ArgumentParser(add_help=False)
@@ -27,13 +29,17 @@ def parser_of_all() -> argparse.ArgumentParser:
     broker.add_argument(
         "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
     )
-    run = commands.add_parser("run", parents=[what, people, engines, broker, lang], help="play a scenario and judge it")
+    parents = [what, people, engines, broker, lang, alike]
+    run = commands.add_parser("run", parents=parents, help="play a scenario and judge it")
     where = run.add_mutually_exclusive_group()
     where.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
     where.add_argument(
         "--folder", type=Path, default=None, metavar="DIR", help="this run's folder exactly; must not exist yet"
+    )
+    run.add_argument(
+        "--baseline", type=Path, nargs=1, default=None, metavar="DIR", help="compare with earlier runs in this folder"
     )
     run.add_argument("--web", type=int, default=None, metavar="PORT", help="show Locust's web UI on this loopback port")
     run.add_argument(
@@ -73,7 +79,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     accounts.set_defaults(accounts=None, reuse_accounts=False)
     commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
-    report = commands.add_parser("report", parents=[lang], help="judge and report recorded runs again")
+    report = commands.add_parser("report", parents=[lang, alike], help="judge and report recorded runs again")
     report.add_argument("--pdf", type=Path, default=None, metavar="FILE", help="write the report of one run as PDF too")
     report.add_argument(
         "--public",
@@ -82,6 +88,14 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     report.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or that of a search for the capacity"
+    )
+    report.add_argument(
+        "--baseline",
+        type=Path,
+        nargs="+",
+        default=None,
+        metavar="RUN",
+        help="compare with these run folders, or with those in these folders",
     )
     _add_backend(commands, [broker, secret])
     return parser

@@ -95,7 +95,7 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     finally:
         if recording is not None:
             recording.close()
-    return recording.exit_code(conclude(recording.path, sys.stdout, options.lang))
+    return recording.exit_code(conclude(recording.path, sys.stdout, options.lang, against=options.against))
 
 
 def check_first(what: What, options: RunOptions) -> int:

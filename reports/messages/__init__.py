@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from reports.messages.capacity import CAPACITY
+from reports.messages.compare import COMPARE
 from reports.messages.council import COUNCIL
 from reports.messages.heard import HEARD
 from reports.messages.honesty import HONESTY
@@ -23,7 +24,7 @@ Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY)
+TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

@@ -25,6 +25,31 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     ("{step} p{percentile} latency", "{step} p{percentile} 遅延"),
     ("{step} p{percentile} service", "{step} p{percentile} 応答時間"),
     ("{step} errors", "{step} 失敗の割合"),
+    # comparison
+    ("too little of it is in both this run and the earlier ones", "今回と以前の両方に含まれる記録が少なすぎます"),
+    ("no more than runs that are alike differ", "同様の実行どうしの差の範囲内です"),
+    (
+        "more than {runs} earlier runs differ among each other (p = {p})",
+        "以前の {runs} 回の実行どうしの差を超えています(p = {p})",
+    ),
+    ("not beyond the tolerance of {tolerance}", "許容 {tolerance} を超えていません"),
+    ("beyond the tolerance of {tolerance}", "許容 {tolerance} を超えています"),
+    (
+        "earlier runs: {runs}, too few to tell how much runs differ ({needed} are needed): only a difference beyond the"
+        " tolerance of {tolerance} counts",
+        "以前の実行が {runs} 回では、実行どうしの差がわかりません({needed} 回必要です)。許容 {tolerance} を超えた差だけを数えます",
+    ),
+    ("not compared: this run cannot be trusted", "比較していません: この実行は信頼できません"),
+    ("not compared: this run did not come to its end", "比較していません: この実行は最後まで終わりませんでした"),
+    (
+        "no baseline yet: {where} holds no earlier run that can be compared with this one",
+        "比較の基準はまだありません: {where} に、この実行と比べられる以前の実行がありません",
+    ),
+    ("compared all the same with runs that differ in {what}", "{what} が異なる実行とも、指定により比較しました"),
+    ("it was not played alike: {what}", "条件が異なります: {what}"),
+    ("it was never judged: `fleetrush report` does it", "まだ判定されていません(`fleetrush report` で判定できます)"),
+    ("it did not come to its end", "最後まで終わりませんでした"),
+    ("it cannot be trusted", "信頼できません"),
     # trust
     ("the run was killed before its end", "実行が終わる前に強制終了されました"),
     (
