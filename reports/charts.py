@@ -301,6 +301,43 @@ def curve(caption: Caption, marks: Marks, *, x_title: str, y_title: str, log: bo
     return Chart(caption, tuple(legend), _finished(layers, height=HEIGHT + 60))
 
 
+def trend(
+    caption: Caption, rows: Sequence[Row], levels: Sequence[Row], changes: Sequence[Row], *, limit: float | None
+) -> Chart:
+    """One figure run after run, as far apart as any two: dots on their bands, hollow where they do not count.
+
+    Args:
+        rows: `at` (its place), `day` (as the axis shows it), `run`, `value`, `low`, `high` (null: no band), `counted`.
+        levels: `from`, `to` (places) and `value`: the mean of a stretch without a change.
+        changes: `at` and `run`, each a dashed rule between two runs.
+        limit: the objective's, drawn across; None where it is so far off that nothing else could be told apart.
+    """
+    say, days = caption.say, {row["at"]: row["day"] for row in rows}
+    axis = alt.Axis(title=None, grid=False, tickMinStep=1, tickCount=8, labelOverlap=True, format="d")
+    axis.labelExpr = f"{json.dumps(days, ensure_ascii=False)}[datum.value] || ''"
+    x = alt.X("at:Q", axis=axis, scale=alt.Scale(nice=False, domain=[-0.5, max(days) + 0.5]))
+    y = alt.Y("value:Q", axis=_figure_axis(), scale=alt.Scale(zero=False, nice=True))
+    counted, others = ([row for row in rows if row["counted"] is wanted] for wanted in (True, False))
+    tips = [alt.Tooltip("run:N", title=say("history.run"))]
+    tips += [alt.Tooltip("value:Q", format=",.4~r", title=f"{caption.title} ({caption.unit})")]
+    bands = alt.Chart(_data([row for row in rows if row["low"] is not None])).mark_rule(
+        color=SERIES[0], opacity=0.35, strokeWidth=3
+    )
+    layers = [bands.encode(x=x, y=alt.Y("low:Q"), y2="high:Q")]
+    layers += [] if limit is None else [_across(limit, "value")]
+    if changes:
+        rules = alt.Chart(_data(changes)).mark_rule(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.5)
+        layers.append(rules.encode(x=x, tooltip=tips[:1]))
+    steps = alt.Chart(_data(levels)).mark_rule(color=SERIES[1], strokeWidth=2)
+    layers.append(steps.encode(x=alt.X("from:Q"), x2="to:Q", y=y))
+    for some, filled in ((counted, True), (others, False)):
+        dots = alt.Chart(_data(some)).mark_point(filled=filled, size=60, color=SERIES[0], opacity=1)
+        layers.append(dots.encode(x=x, y=y, tooltip=tips))
+    legend = [(caption.title, SERIES[0]), (say("history.level"), SERIES[1])]
+    legend += [] if limit is None else [(say("chart.limit"), FAIL)]
+    return Chart(caption, tuple(legend), _finished(layers))
+
+
 def _rung(say: Say) -> dict[str, str]:
     return {"value": say("chart.value"), "low": say("chart.low"), "high": say("chart.high")}
 
@@ -313,9 +350,12 @@ def _time(field: str = "t", *, binned: bool = False) -> Any:
     )
 
 
+def _figure_axis() -> Any:
+    return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
+
+
 def _figure(field: str) -> Any:
-    axis = alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
-    return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
+    return alt.Y(f"{field}:Q", axis=_figure_axis(), scale=alt.Scale(zero=True, nice=True))
 
 
 def _clock(say: Say) -> Any:
@@ -340,8 +380,8 @@ def _acts(acts: Sequence[Row], say: Say) -> Any:
     return rules.encode(x=_time(), tooltip=[_clock(say), alt.Tooltip("act:N", title=say("chart.operator"))])
 
 
-def _across(limit: float) -> Any:
-    return alt.Chart(_data([{"limit": limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure("limit"))
+def _across(limit: float, field: str = "limit") -> Any:
+    return alt.Chart(_data([{field: limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure(field))
 
 
 def _known(rows: Sequence[Row], *keys: str) -> list[Row]:

@@ -122,6 +122,12 @@ def _report(options: argparse.Namespace) -> int:
     )
 
 
+def _history(options: argparse.Namespace) -> int:
+    from simulator.history import show_history
+
+    return show_history(options.folder, sys.stdout, options.lang)
+
+
 def _backend(options: argparse.Namespace) -> int:
     from simulator.serve import serve
     from simulator.standins import Place
@@ -154,6 +160,7 @@ _COMMANDS = {
     "accounts": _accounts,
     "metadata": _metadata,
     "report": _report,
+    "history": _history,
     "backend": _backend,
 }
 

@@ -97,6 +97,10 @@ def parser_of_all() -> argparse.ArgumentParser:
         metavar="RUN",
         help="compare with these run folders, or with those in these folders",
     )
+    past = commands.add_parser("history", parents=[lang], help="how runs went over time, and where they changed")
+    past.add_argument(
+        "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR", help="of run folders (default runs)"
+    )
     _add_backend(commands, [broker, secret])
     return parser
 

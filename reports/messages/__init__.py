@@ -15,6 +15,7 @@ from reports.messages.capacity import CAPACITY
 from reports.messages.compare import COMPARE
 from reports.messages.council import COUNCIL
 from reports.messages.heard import HEARD
+from reports.messages.history import HISTORY
 from reports.messages.honesty import HONESTY
 from reports.messages.page import PAGE
 from reports.messages.todo import TODO
@@ -24,7 +25,7 @@ Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE)
+TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE, HISTORY)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
