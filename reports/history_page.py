@@ -55,7 +55,9 @@ def _section(number: int, group: Group, say: Say) -> dict[str, Any]:
         "left": say("history.not_counted", runs=f"{len(group.runs) - counted:,}") if counted < len(group.runs) else "",
         "quiet": say("history.few") if counted < RUNS_AT_LEAST else say("history.none"),
         "changes": [_row(trend, change) for trend, change in _changes(group)],
-        "charts": [_chart(f"trend-{number}-{at}", group, trend, say) for at, trend in enumerate(group.trends)],
+        "charts": [
+            _chart(f"trend-{number}-{at}", group, trend, say) for at, trend in enumerate(group.trends) if trend.points
+        ],
     }
 
 
@@ -79,8 +81,11 @@ def _row(trend: Trend, change: Change) -> Mapping[str, Any]:
 
 
 def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
-    """One trend: seconds, or percent where it is a share."""
-    scale, unit = (100, say("history.percent")) if trend.unit == "share" else (1, say("history.seconds"))
+    """One trend, in the unit that keeps its axis short."""
+    highest = max(point.high or point.value for point in trend.points)
+    scale, unit = (1000, "ms") if highest < 2 else (1, "s")
+    if trend.unit == "share":
+        scale, unit = 100, "%"
     places = {run.name: at for at, run in enumerate(group.runs)}
     rows = [
         {
@@ -99,15 +104,13 @@ def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
     ]
     changes = [{"at": places[one.since.name] - 0.5, "run": one.since.name} for one in trend.changes]
     caption = Caption(name, say.heard(trend.name), unit, _told(trend, say), say)
-    highest = max((point.high or point.value for point in trend.points), default=0.0)
     limit = scale * trend.limit if trend.limit <= FAR_OFF * highest or not highest else None
     return charts.trend(caption, rows, levels, changes, limit=limit)
 
 
 def _told(trend: Trend, say: Say) -> str:
     """What the picture shows, for whoever does not see it."""
-    latest = wording.figure(trend.points[-1].value, trend.unit) if trend.points else wording.NOTHING
-    limit = wording.figure(trend.limit, trend.unit)
+    latest, limit = (wording.figure(value, trend.unit) for value in (trend.points[-1].value, trend.limit))
     told = [say("history.told", count=f"{len(trend.points):,}", latest=latest, limit=limit)]
     told += [
         say("history.told_change", change=_percent(one), since=_minute(one.since.utc)) for one in trend.changes

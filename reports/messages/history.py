@@ -37,6 +37,4 @@ HISTORY: Final[dict[str, tuple[str, str]]] = {
     "history.told_none": ("No change.", "変化なし。"),
     "history.run": ("run", "実行"),
     "history.level": ("mean since the last change", "前の変化からの平均"),
-    "history.percent": ("percent", "%"),
-    "history.seconds": ("seconds", "秒"),
 }
