@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _check_baseline(options)
     from simulator.run import run
 
-    _check_baseline(options)
     return run(what_of(options), run_options_of(options))
 
 
@@ -117,9 +117,7 @@ def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
     _check_baseline(options, exists=True)
-    return report_again(
-        options.runs, options.lang, public=options.public, pdf=options.pdf, against=against_of(options)
-    )
+    return report_again(options.runs, options.lang, public=options.public, pdf=options.pdf, against=against_of(options))
 
 
 def _history(options: argparse.Namespace) -> int:

@@ -149,6 +149,7 @@ COMPOSERS = (
     "simulator.capacity_conclusion",
     "simulator.whatifs",
     "simulator.scrape",
+    "simulator.history",
     "simulator.check",
     "simulator.narration",
     "simulator.stuck",

@@ -1,0 +1,290 @@
+"""Made runs of one morning held against each other: which are compared, what is found, and what everybody is told."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import made_run
+import numpy as np
+import pytest
+from lxml import etree
+
+from reports.baselines import Against, choose
+from reports.comparable import comparable_hash, differences
+from reports.compare import judged_against
+from reports.junit import junit
+from reports.messages import Say
+from reports.objectives import exit_code
+from reports.page import page
+from reports.runfolder import RunData, open_run, write_json
+from reports.steps import Steps
+from reports.summary import summarise
+from reports.text import text
+
+DEVICES = 400
+LOGIN = made_run.STEPS.index("identity.login")
+MORNING = made_run.morning(DEVICES)
+
+
+@dataclass
+class Nights:
+    """A folder of runs of one morning: equal timetables, each device's own times, the night's state, and luck."""
+
+    folder: Path
+    chance: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
+    count: int = 0
+
+    def play(self, *, slower: dict[str, float] | None = None, broken: int = 0, **changes: Any) -> Path:
+        """One more run, judged as it would have been; `slower` by step, `broken` logins end as unknown."""
+        self.count += 1
+        samples = MORNING.copy()
+        for step in np.unique(samples["step"]):
+            rows = samples["step"] == step
+            factor = (slower or {}).get(made_run.STEPS[step], 1.0) * np.exp(self.chance.normal(0, 0.01))
+            luck = np.exp(self.chance.normal(0, 0.05, int(rows.sum())))
+            samples["done"][rows] = samples["due"][rows] + (samples["done"] - samples["due"])[rows] * factor * luck
+        bad = np.flatnonzero(samples["step"] == LOGIN)[:broken]
+        samples["outcome"][bad], samples["reason"][bad] = 3, 2
+        began = f"2026-01-{self.count:02}T00:00:00Z"
+        run = made_run.run_json(**{"devices": DEVICES, "t0_utc": began, **changes})
+        data = made_run.write(self.folder, samples, run)
+        write_json(data.path / "summary.json", summarise(data))
+        return data.path
+
+    def several(self, count: int) -> list[Path]:
+        """That many more, all alike."""
+        return [self.play() for _ in range(count)]
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    """An empty folder."""
+    return Nights(tmp_path / "runs")
+
+
+def judged(run: Path, *named: Path, any_run: bool = False) -> tuple[RunData, dict[str, Any]]:
+    """A run held against what is named, as `report --baseline` does it."""
+    data = open_run(run)
+    steps = Steps(data.run, data.samples)
+    summary = judged_against(data, steps, summarise(data, steps), Against(named, any_run))
+    json.dumps(summary, allow_nan=False)
+    return data, dict(summary)
+
+
+def verdicts(summary: dict[str, Any]) -> dict[str, str]:
+    """The verdict of each compared objective."""
+    return {row["name"]: row["verdict"] for row in summary["comparison"]["objectives"]}
+
+
+def test_equal_nights_are_the_same(nights: Nights) -> None:
+    """Nothing is found, the exit code is as without a comparison, and each row says what it could have found."""
+    nights.several(7)
+    _, summary = judged(nights.play(), nights.folder)
+    assert set(verdicts(summary).values()) == {"same"}
+    assert exit_code(summary) == 0
+    assert len(summary["comparison"]["baselines"]) == 7
+    for row in summary["comparison"]["objectives"]:
+        assert 0 < row["smallest_found"] < 0.1, row["name"]
+
+
+def test_a_slower_step_is_a_regression_everywhere(nights: Nights) -> None:
+    """10 % more for one step: exit code 1, one failing case in junit.xml, told on the page and the terminal."""
+    nights.several(6)
+    run = nights.play(slower={"identity.login": 1.1})
+    data, summary = judged(run, nights.folder)
+    worse = [name for name, verdict in verdicts(summary).items() if verdict == "regressed"]
+    assert worse == ["identity.login p95 latency"]
+    assert all(row["verdict"] == "pass" for row in summary["objectives"])
+    assert (summary["verdict"], exit_code(summary)) == ("fail", 1)
+    row = next(row for row in summary["comparison"]["objectives"] if row["name"] == worse[0])
+    assert row["devices"]["change"] == pytest.approx(0.1, abs=0.03)
+    assert row["devices"]["low"] < row["devices"]["change"] < row["devices"]["high"]
+    suites = etree.fromstring(junit(summary, utc="2026-01-15T00:00:00Z", seconds=1, host="here"))
+    assert [case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None] == [
+        "identity.login p95 latency no worse than in earlier runs"
+    ]
+    assert "WORSE" in text(data.run, summary)
+    assert "Worse than before" in text(data.run, summary)
+    for say, word in ((Say("en"), "Worse than before"), (Say("ja"), "以前より悪化")):
+        shown = page(data, summary, say=say)
+        assert word in shown
+        assert say("compare.regressed") in shown
+
+
+def test_what_no_objective_asks_for_is_shown_and_never_gated(nights: Nights) -> None:
+    """A step that is twice as slow, without an objective: among the others, with its change, and exit code 0."""
+    nights.several(6)
+    _, summary = judged(nights.play(slower={"updates.check": 2.0}), nights.folder)
+    assert exit_code(summary) == 0
+    shown = {row["step"]: row for row in summary["comparison"]["others"]}
+    assert shown["updates.check"]["change"] == pytest.approx(1.0, abs=0.15)
+    assert {row["step"] for row in summary["objectives"] if row["measure"] == "latency"}.isdisjoint(shown)
+
+
+def test_an_improvement_is_told_and_never_gated(nights: Nights) -> None:
+    """A third less."""
+    nights.several(6)
+    _, summary = judged(nights.play(slower={"identity.login": 0.67}), nights.folder)
+    assert verdicts(summary)["identity.login p95 latency"] == "better"
+    assert exit_code(summary) == 0
+
+
+def test_a_slow_tail_is_found_where_the_typical_device_is_not_slower(nights: Nights) -> None:
+    """Every tenth device takes three times as long: the median of the devices stays, the p95 does not."""
+    nights.several(6)
+    run = nights.play()
+    samples = np.load(run / "samples.npy")
+    slow = (samples["step"] == LOGIN) & (samples["device"] % 10 == 0)
+    samples["done"][slow] += 2 * (samples["done"] - samples["due"])[slow]
+    data = RunData(run, open_run(run).run, samples)
+    steps = Steps(data.run, samples)
+    summary = judged_against(data, steps, summarise(data, steps), Against((nights.folder,)))
+    row = next(row for row in summary["comparison"]["objectives"] if row["step"] == "identity.login")
+    assert row["verdict"] == "regressed"
+    assert row["devices"]["low"] < 0 < row["change"]
+
+
+def test_more_errors_are_a_regression(nights: Nights) -> None:
+    """One of 388 logins after six nights without any is chance; thirty are not."""
+    nights.several(6)
+    lenient = [{"step": "identity.login", "error_share_at_most": 0.5}]
+    folded = {**made_run.run_json()["scenario"]["folded"], "objectives": lenient}
+    scenario = {**made_run.run_json()["scenario"], "folded": folded}
+    for broken, verdict in ((1, "same"), (30, "regressed")):
+        _, summary = judged(nights.play(broken=broken, scenario=scenario), nights.folder)
+        assert verdicts(summary) == {"identity.login errors": verdict}
+
+
+def test_a_percentile_among_errors_is_a_regression(nights: Nights) -> None:
+    """Its p95 has no figure any more: whatever it was, it is worse."""
+    nights.several(6)
+    _, summary = judged(nights.play(broken=40), nights.folder)
+    row = next(row for row in summary["comparison"]["objectives"] if row["name"] == "identity.login p95 latency")
+    assert (row["verdict"], row["value"], row["change"]) == ("regressed", None, None)
+
+
+def test_with_few_runs_the_tolerance_decides(nights: Nights) -> None:
+    """Three earlier nights: what 1.3 times as slow a step means depends on the scenario's tolerance."""
+    nights.several(3)
+    folded = {**made_run.run_json()["scenario"]["folded"], "compare": {"tolerance": 0.5}}
+    tolerant = {**made_run.run_json()["scenario"], "folded": folded}
+    for changes, factor, verdict in (
+        ({}, 1.3, "regressed"),
+        ({}, 1.05, "same"),
+        ({"scenario": tolerant}, 1.3, "same"),
+        ({"scenario": tolerant}, 1.8, "regressed"),
+    ):
+        run = nights.play(slower={"identity.login": factor}, **changes)
+        _, summary = judged(run, *sorted(nights.folder.iterdir())[:3])
+        assert verdicts(summary)["identity.login p95 latency"] == verdict, (changes, factor)
+        assert exit_code(summary) == (1 if verdict == "regressed" else 0)
+        assert "too few to tell how much runs differ" in " ".join(summary["comparison"]["notices"])
+        assert all(row["p"] is None for row in summary["comparison"]["objectives"] if row["unit"] == "s")
+
+
+def test_no_baseline_yet_passes_with_a_notice(nights: Nights) -> None:
+    """The first run of a pipeline, whose folder is empty, holds the run itself alone, or is not there."""
+    run = nights.play()
+    for folder in (nights.folder, nights.folder / "nothing"):
+        data, summary = judged(run, folder)
+        assert exit_code(summary) == 0
+        assert summary["comparison"]["objectives"] == []
+        assert "no baseline yet" in text(data.run, summary)
+        suites = etree.fromstring(junit(summary, utc="2026-01-15T00:00:00Z", seconds=1, host="here"))
+        assert "no baseline yet" in (suites.find(".//skipped").get("message") or "")
+        assert "no baseline yet" in page(data, summary)
+
+
+def test_which_runs_are_left_out(nights: Nights) -> None:
+    """Those that cannot be trusted, were cut short, were played otherwise or never judged: each told with its reason.
+    The run itself and what was played after it do not count; a run that is named itself does, whenever it was."""
+    good = nights.play()
+    left = {
+        nights.play(untrusted=["engine 1 lost"]).name: "it cannot be trusted",
+        nights.play(partial=True).name: "it did not come to its end",
+        nights.play(broker="mosquitto").name: "it was not played alike: broker",
+        (killed := nights.play()).name: "it was never judged: `fleetrush report` does it",
+    }
+    (killed / "summary.json").unlink()
+    broken = nights.play()
+    (broken / "run.json").write_text("{")
+    run, later = nights.play(), nights.play()
+    chosen = choose(run, Against((nights.folder,)))
+    assert good in chosen.paths
+    assert run not in chosen.paths
+    assert later not in chosen.paths
+    told = {path.name: why for path, why in chosen.left_out}
+    assert left.items() <= told.items()
+    assert "run.json: cannot be read" in told[broken.name]
+    assert later in choose(run, Against((later,))).paths
+    assert not choose(run, Against((run,))).paths
+
+
+def test_any_run_is_taken_when_it_is_wished(nights: Nights) -> None:
+    """With a notice that names in what they differ."""
+    other = nights.play(broker="mosquitto")
+    run = nights.play()
+    assert not choose(run, Against((other,))).paths
+    forced = choose(run, Against((other,), any_run=True))
+    assert forced.paths == (other,)
+    assert any("broker" in notice for notice in forced.notices)
+
+
+@pytest.mark.parametrize("change", [{"untrusted": ["engine 1 lost"]}, {"partial": True}])
+def test_a_run_that_decides_nothing_is_not_compared(nights: Nights, change: dict[str, Any]) -> None:
+    """However slow it was: its exit code is what it was, and the reason is told."""
+    nights.several(5)
+    _, summary = judged(nights.play(slower={"identity.login": 3.0}, **change), nights.folder)
+    assert exit_code(summary) in (3, 4)
+    assert summary["comparison"]["objectives"] == []
+    assert any("not compared" in notice for notice in summary["comparison"]["notices"])
+
+
+def folded(**changes: Any) -> dict[str, Any]:
+    """A run.json whose scenario says something else."""
+    scenario = made_run.run_json()["scenario"]
+    return made_run.run_json(scenario={**scenario, "folded": {**scenario["folded"], **changes}})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        folded(objectives=[], undecided="pass", title="Another", question="?", compare={"tolerance": 1}, name="x"),
+        made_run.run_json(engines=4, command="fleetrush run other", t0_utc="2030-01-01T00:00:00Z"),
+        made_run.run_json(versions={"fleetrush": "0.1.7", "python": "3.13"}),
+    ],
+)
+def test_what_may_differ(other: dict[str, Any]) -> None:
+    """How a run is judged, when it was played, by how many engines, by which build of a release."""
+    assert comparable_hash(other) == comparable_hash(made_run.run_json())
+    assert differences(other, made_run.run_json()) == []
+
+
+OTHERWISE = {
+    "scenario.updates": folded(updates={"offered_share": 0.2}),
+    "scenario.seed": folded(seed=2),
+    "scenario.day": folded(day={"compression": 1.0}),
+    "answered by": made_run.run_json(targets={"identity": {"url": "https://idp", "basis": "target"}}),
+    "broker": made_run.run_json(broker="mosquitto"),
+    "accounts": made_run.run_json(accounts={"accounts": 50, "people": 2600, "reused": True}),
+    "enrolled before": made_run.run_json(enrolled_before=2680),
+    "release of fleetrush": made_run.run_json(versions={"fleetrush": "0.2.0"}),
+    "machine": made_run.run_json(machine={"cores": 64}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_must_not_differ(name: str) -> None:
+    """Each changes the hash, and is named."""
+    run = made_run.run_json()
+    assert comparable_hash(OTHERWISE[name]) != comparable_hash(run)
+    assert name in differences(run, OTHERWISE[name])
+
+
+def test_the_machine_counts_only_where_something_stood_in() -> None:
+    """Against the city's own systems any machine that can be trusted sends the same; and their address may change."""
+    named = {one: {"url": f"https://{one}", "basis": "target"} for one in ("management", "identity", "updates", "push")}
+    moved = {one: {"url": f"https://new-{one}", "basis": "target"} for one in named}
+    ours = made_run.run_json(targets=named)
+    assert comparable_hash(ours) == comparable_hash(made_run.run_json(targets=moved, machine={"cores": 64}))
