@@ -7,7 +7,7 @@ from typing import Final
 COMPARE: Final[dict[str, tuple[str, str]]] = {
     "word.worse": ("Worse than before", "以前より悪化"),
     "because.worse": (
-        "{some} of {every} objectives are worse than in earlier runs ({runs}): {names}.",
+        "Worse than in earlier runs ({runs}), {some} of {every} objectives: {names}.",
         "以前の {runs} 回の実行より {every} 件中 {some} 件の目標で悪化しました: {names}。",
     ),
     "compare.title": ("Against earlier runs", "以前の実行との比較"),

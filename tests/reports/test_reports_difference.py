@@ -69,10 +69,21 @@ def test_what_makes_devices_differ_falls_out(seed: int, slower: float) -> None:
     assert found.count == DEVICES
 
 
+def test_devices_by_hand() -> None:
+    """States of 1 to 5 hundredths and no luck: the median device shows each run's state, so that the spread is that of
+    the states, however the devices differ."""
+    own = np.linspace(-1, 1, 11)
+    found = of_devices(own + 0.08, [own + 0.01 * state for state in (1, 2, 3, 4, 5)])
+    assert found is not None
+    assert found.value == pytest.approx(0.05)
+    assert found.error == pytest.approx(0.01 * math.sqrt(3))
+    assert (found.df, found.count) == (4, 11)
+
+
 @pytest.mark.parametrize("runs", [5, 10])
 def test_alike_runs_are_told_apart_as_seldom_as_promised_and_others_as_often(runs: int) -> None:
     """In 400 sets of runs: 5 % of the equal ones differ (4 standard errors: at most 9.4 %), and of those that are
-    slower by the smallest difference, 80 % are found (4 standard errors: at least 72 %)."""
+    slower by the smallest difference, 80 % are found (4 standard errors: 72 to 88 %)."""
     false = found = 0
     for seed in range(400):
         city = City(seed)
@@ -86,7 +97,7 @@ def test_alike_runs_are_told_apart_as_seldom_as_promised_and_others_as_often(run
         assert slower is not None
         found += (slower.p or 0) <= ALPHA and slower.value > 0
     assert false <= 400 * 0.094
-    assert found >= 400 * 0.72
+    assert 400 * 0.72 <= found <= 400 * 0.88
 
 
 def test_a_runs_shared_state_is_no_difference() -> None:
