@@ -12,63 +12,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reports import difference
 from reports.baselines import Against, Baselines, choose
 from reports.difference import ALPHA, RUNS_AT_LEAST, Change
-from reports.objectives import ALL
-from reports.record import OPERATOR, OUTCOMES
 from reports.runfolder import RunData, open_run
-from reports.steps import Steps, is_milestone
+from reports.shown import Shown, logarithm, shown
+from reports.steps import Steps
 from reports.summary import summarise
 
 TOLERANCE: Final = 0.1
 FIGURE, DEVICES = "figure", "devices"
 """The two looks at one objective: its own figure, which a slow tail moves; and the typical device against itself."""
-_SHORTEST_S: Final = 1e-6
-_OK: Final = OUTCOMES.index("ok")
-_FROM: Final = {"latency": "due", "service": "sent"}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What one run shows: summary.json, and by (step, measure) the logarithm of each device's own time."""
-
-    summary: Mapping[str, Any]
-    devices: Mapping[tuple[str, str], NDArray[np.float64]]
-
-    def row(self, name: str) -> Mapping[str, Any]:
-        """The objective of that name."""
-        found: Mapping[str, Any] = next(row for row in self.summary["objectives"] if row["name"] == name)
-        return found
-
-    def count(self, step: str) -> int:
-        """How many samples there are of a step, or of all."""
-        steps = self.summary["steps"]
-        return sum(
-            row["count"] for name, row in steps.items() if name == step or (step == "all" and not is_milestone(name))
-        )
-
-    def figure(self, name: str) -> float:
-        """The logarithm of an objective's time; infinite among the outcomes other than ok, NaN where nothing is."""
-        row = self.row(name)
-        if row["value"] is None:
-            return math.inf if self.count(row["step"]) else math.nan
-        return math.log(max(row["value"], _SHORTEST_S))
-
-    def band(self, name: str) -> tuple[float, float] | None:
-        """The logarithms of its band within the run."""
-        row = self.row(name)
-        if row["low"] is None:
-            return None
-        high = math.inf if row["high"] is None else math.log(max(row["high"], _SHORTEST_S))
-        return math.log(max(row["low"], _SHORTEST_S)), high
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One objective before the correction for many: its changes by look, and its p of either direction.
+    """One objective: its changes by look, and its p of either direction (corrected for all objectives, later).
 
     `counts` are those of a share, (how many, of how many), in the run and then in each earlier one.
     """
@@ -133,26 +93,14 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
     new = shown(data, steps, summary)
     old = [_judged_alike(open_run(path), data.run) for path in chosen.paths]
     compared = [_compare(row, new, old) for row in summary["objectives"]]
-    corrected = difference.holm([min(one.worse, one.better) for one in compared])
-    told["objectives"] = [
-        _told(one, p, runs=len(old), gated=len(compared), tolerance=tolerance)
-        for one, p in zip(compared, corrected, strict=True)
-    ]
+    worse = difference.holm([one.worse for one in compared])
+    better = difference.holm([one.better for one in compared])
+    corrected = [replace(one, worse=p, better=q) for one, p, q in zip(compared, worse, better, strict=True)]
+    told["objectives"] = [_told(one, runs=len(old), gated=len(compared), tolerance=tolerance) for one in corrected]
     told["others"] = list(_others(new, old))
     verdicts = {row["verdict"] for row in told["objectives"]}
     told["verdict"] = "fail" if "regressed" in verdicts else "unknown" if "undecided" in verdicts else "pass"
     return told
-
-
-def shown(data: RunData, steps: Steps, summary: Mapping[str, Any]) -> Shown:
-    """What a run shows of the objectives in its summary."""
-    wanted = {(row["step"], row["measure"]) for row in summary["objectives"] if row["measure"] in _FROM}
-    size = int(data.run["devices"])
-    return Shown(summary, {key: _by_device(steps, *key, size) for key in wanted})
-
-
-def _belongs(name: str, step: str) -> bool:
-    return name == step or (step == ALL and not is_milestone(name))
 
 
 def _barred(summary: Mapping[str, Any]) -> str:
@@ -169,17 +117,6 @@ def _judged_alike(data: RunData, run: Mapping[str, Any]) -> Shown:
     data = replace(data, run={**data.run, "scenario": alike})
     steps = Steps(data.run, data.samples)
     return shown(data, steps, summarise(data, steps))
-
-
-def _by_device(steps: Steps, step: str, measure: str, size: int) -> NDArray[np.float64]:
-    """By fleet row, the mean logarithm of the seconds that the device's own ok ones of a step took; NaN without any."""
-    rows = steps.rows(step)
-    rows = rows[(rows["outcome"] == _OK) & (rows["device"] != OPERATOR)]
-    logs = np.log(np.maximum(rows["done"] - rows[_FROM[measure]], _SHORTEST_S))
-    counts = np.bincount(rows["device"], minlength=size)
-    with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = np.bincount(rows["device"], logs, minlength=size) / counts
-    return found
 
 
 def _compare(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) -> Compared:
@@ -234,33 +171,31 @@ def _p(changes: Iterable[Change], *, worse: bool) -> float:
     return min(1.0, min(ps, default=1.0) * len(looks))
 
 
-def _told(one: Compared, p: float, *, runs: int, gated: int, tolerance: float) -> dict[str, Any]:
+def _told(one: Compared, *, runs: int, gated: int, tolerance: float) -> dict[str, Any]:
     share = one.row["unit"] == "share"
-    verdict = _verdict(one, p, runs, tolerance)
+    verdict, p = _verdict(one, runs, tolerance), min(one.worse, one.better)
     smallest = _smallest_found(one, runs=runs, gated=gated, tolerance=tolerance)
     devices = one.changes.get(DEVICES)
     return {
         **{key: one.row[key] for key in ("name", "step", "measure", "percentile", "unit", "value")},
         "baseline": _rounded(one.baseline),
         **_ends(one.changes.get(FIGURE), share=share),
-        "devices": None if devices is None else {"count": devices.count, **_ends(devices, share=share)},
+        "devices": None if devices is None else {"count": devices.count, **_ends(devices, share=False)},
         "p": float(f"{p:.3g}") if share or runs >= RUNS_AT_LEAST else None,
         "smallest_found": _rounded(smallest),
         "verdict": verdict,
-        "reason": _reason(verdict, one, p, runs, tolerance),
+        "reason": _reason(verdict, p, runs, tolerance),
     }
 
 
-def _verdict(one: Compared, p: float, runs: int, tolerance: float) -> str:
+def _verdict(one: Compared, runs: int, tolerance: float) -> str:
     if not one.changes:
         return "undecided"
-    if one.row["unit"] == "share":
-        least = 0.0 if runs >= RUNS_AT_LEAST else tolerance * (one.baseline or 0.0)
-        beyond = abs(one.changes[FIGURE].value) > least
-        worse, better = (beyond and p <= ALPHA and direction < 1 for direction in (one.worse, one.better))
-    elif runs >= RUNS_AT_LEAST:
-        worse, better = p <= ALPHA and one.worse <= one.better, p <= ALPHA
-    else:
+    worse, better = one.worse <= ALPHA, one.better <= ALPHA
+    if runs < RUNS_AT_LEAST and one.counts:
+        beyond = abs(one.changes[FIGURE].value) > tolerance * (one.baseline or 0.0)
+        worse, better = worse and beyond, better and beyond
+    elif runs < RUNS_AT_LEAST:
         bands = [(change.low, change.high) for change in one.changes.values()]
         edge = math.log1p(tolerance)
         worse = any(low is not None and low > edge for low, _ in bands)
@@ -283,7 +218,7 @@ def _smallest_found(one: Compared, *, runs: int, gated: int, tolerance: float) -
     return math.expm1(min(known)) if known else None
 
 
-def _reason(verdict: str, one: Compared, p: float, runs: int, tolerance: float) -> str:
+def _reason(verdict: str, p: float, runs: int, tolerance: float) -> str:
     if verdict == "undecided":
         return "too little of it is in both this run and the earlier ones"
     many = runs >= RUNS_AT_LEAST
@@ -300,13 +235,12 @@ def _others(new: Shown, old: Sequence[Shown]) -> Iterable[dict[str, Any]]:
     for step, row in new.summary["steps"].items():
         name = f"{step} p95 latency"
         figures = [_p95(run.summary["steps"].get(step)) for run in (new, *old)]
-        if name in asked or not all(figure is not None and math.isfinite(figure) for figure in figures):
-            continue
         known = [figure for figure in figures if figure is not None]
+        if name in asked or len(known) < len(figures):
+            continue
         yield {
             "name": name,
             "step": step,
-            "milestone": is_milestone(step),
             "value": _rounded(row["latency_ms"]["p95"] / 1000),
             "baseline": _rounded(math.exp(float(np.mean(known[1:])))),
             **_ends(difference.of_figures(known[0], known[1:]), share=False),
@@ -315,7 +249,7 @@ def _others(new: Shown, old: Sequence[Shown]) -> Iterable[dict[str, Any]]:
 
 def _p95(row: Mapping[str, Any] | None) -> float | None:
     known = None if row is None else row["latency_ms"]["p95"]
-    return None if known is None else math.log(max(known / 1000, _SHORTEST_S))
+    return None if known is None else logarithm(known / 1000)
 
 
 def _ends(change: Change | None, *, share: bool) -> dict[str, float | None]:
