@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
+from reports.student import quantile
+
 RUNS_AT_LEAST: Final = 3
-_HALVINGS: Final = 100
-"""Of the interval that a quantile is looked for in: down to the last bit of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +62,6 @@ def between_runs(values_s: Sequence[float], *, level: float = 0.95) -> Band:
     return Band(low, math.exp(middle), math.exp(middle + reach), runs)
 
 
-@lru_cache(maxsize=256)
 def student_t(freedom: int, level: float) -> float:
     """The t that |T| stays within with probability `level`, T of Student's distribution with `freedom` degrees."""
-    low, high = 0.0, math.pi / 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, freedom) < level else (low, middle)
-    return math.sqrt(freedom) * math.tan(low)
-
-
-def _within(angle: float, freedom: int) -> float:
-    """P(|T| <= sqrt(freedom) * tan(angle)), the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4."""
-    odd = freedom % 2
-    cosine = math.cos(angle)
-    term = cosine if odd else 1.0
-    total = term if freedom > 1 else 0.0
-    for below in range(2 + odd, freedom, 2):
-        term *= cosine * cosine * (below - 1) / below
-        total += term
-    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
+    return quantile((1 + level) / 2, freedom)

@@ -65,7 +65,8 @@ def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str
         {"detail": "", "url": "", **{key: one[key] for key in _KEPT_EXAMPLE if key in one}} for one in data.examples
     ]
     health = [row if _OUR_PROCESS.fullmatch(str(row["who"])) else {**row, "who": MASK} for row in data.health]
-    words = {key: clean(summary[key]) for key in ("scenario", "title", "question", "ended", "harness", "objectives")}
+    said = ("scenario", "title", "question", "ended", "harness", "objectives", "comparison")
+    words = {key: clean(summary[key]) for key in said if key in summary}
     return replace(data, run=run, examples=examples, health=health), {**summary, **words}
 
 

@@ -6,6 +6,7 @@ Facts: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 _MOST: Final = 1e9
@@ -29,6 +30,7 @@ def two_sided(t: float, df: int) -> float:
     return min(1.0, max(0.0, 1.0 - inside))
 
 
+@lru_cache(maxsize=256)
 def quantile(share: float, df: int) -> float:
     """The t that a share of T lies below, by bisection; `share` from 0.5 to below 1."""
     low, high = 0.0, 1.0
