@@ -22,6 +22,7 @@ ALONE = frozenset(
         "test_backend_chromium_mistakes.py",
         "test_capacity.py",
         "test_doctor.py",
+        "test_earlier_runs.py",
         "test_end_to_end.py",
         "test_enrollment_survives.py",
         "test_form_providers.py",
