@@ -12,7 +12,7 @@ from functools import lru_cache
 from simulator.protocols import management_pb2 as pb
 from simulator.protocols import policy, policy_values
 from simulator.protocols.extension_policy import ExtensionPolicy, extension_policies
-from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, client_status, done, text
+from simulator.protocols.management_requests import FORM_FACTOR, Identity, answer, ask, client_status, done, text, texts
 from simulator.protocols.messages import Exchange, Response, Trouble
 from simulator.protocols.policy import Invalid, Trust
 from simulator.protocols.policy_values import DeviceSettings, UserSettings
@@ -32,7 +32,8 @@ class Invalidation:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as an Exchange is not: one is made for every fetch.
+@dataclass(slots=True)
 class DevicePolicy:
     """A device's policy, checked. `trust` is what the device holds from now on; its `timestamp_ms` says whether a
     publish has been applied. `managed` is what it says of itself. `disabled` locks the device, with a message for
@@ -47,7 +48,7 @@ class DevicePolicy:
     extensions: tuple[ExtensionPolicy | Trouble, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UserPolicy:
     """A user's policy, checked, as DevicePolicy; the user is affiliated when user and device share an id."""
 
@@ -110,8 +111,8 @@ def fetch_device_policy(
             data.state == pb.PolicyData.ACTIVE,
             state.device_mode == pb.DeviceState.DEVICE_MODE_DISABLED,
             text(state.disabled_state.message),
-            tuple(text(entry) for entry in data.device_affiliation_ids),
-            extension_policies(blobs, policy_values.SIGNIN_EXTENSION, after, stored_ms or {}),
+            texts(data.device_affiliation_ids),
+            extension_policies(blobs, policy_values.SIGNIN_EXTENSION, after, stored_ms or {}) if len(blobs) > 1 else (),
         )
 
     return ask("management.device_policy", who, "policy", message, read, oauth_token="", critical=critical)
@@ -152,8 +153,8 @@ def fetch_user_policy(
             after,
             settings,
             data.state == pb.PolicyData.ACTIVE,
-            tuple(text(entry) for entry in data.user_affiliation_ids),
-            extension_policies(blobs, policy_values.EXTENSION, after, stored_ms or {}),
+            texts(data.user_affiliation_ids),
+            extension_policies(blobs, policy_values.EXTENSION, after, stored_ms or {}) if len(blobs) > 1 else (),
         )
 
     return ask("management.user_policy", who, "policy", message, read, oauth_token="")

@@ -5,7 +5,7 @@ Addresses, query, headers and status codes only. What a single request kind says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -94,6 +94,11 @@ def client_status(http_status: int) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
+def _escaped(device_id: str) -> str:
+    return quote_plus(device_id, safe=_KEPT)
+
+
 @lru_cache(maxsize=512)
 def _start(agent: str, critical: bool) -> str:
     said = "&critical=true" if critical else ""
@@ -129,8 +134,7 @@ def ask(
         critical: whether the device waits for this in its first setup.
     """
     token = "" if oauth_token is None else f"&oauth_token={quote_plus(oauth_token, safe=_KEPT)}"
-    device_id = quote_plus(who.device_id, safe=_KEPT)
-    query = f"{_start(who.agent, critical)}{device_id}&devicetype=2{token}{_end(who.platform, kind)}"
+    query = f"{_start(who.agent, critical)}{_escaped(who.device_id)}&devicetype=2{token}{_end(who.platform, kind)}"
     headers: tuple[tuple[str, str], ...] = _HEADERS
     if enrollment_token:
         headers = (("Authorization", f"GoogleEnrollmentToken token={enrollment_token}"), *headers)
@@ -184,6 +188,11 @@ def text(value: object) -> str:
     if isinstance(value, str):
         return value
     raise Broken("undecodable", "a string that is not UTF-8", status=200)
+
+
+def texts(values: Iterable[object]) -> tuple[str, ...]:
+    """As `text`, of a repeated field."""
+    return tuple(map(text, values))
 
 
 def _decoded(body: bytes) -> pb.DeviceManagementResponse | None:

@@ -139,7 +139,8 @@ class Exhausted(Skipped):
     """Our own machine ran out of descriptors, ports or memory: the run cannot be trusted."""
 
 
-@dataclass(frozen=True, slots=True)
+# The three that every exchange makes are not frozen: a frozen one costs four times as much to make. Nobody changes one.
+@dataclass(slots=True)
 class Request:
     """One HTTP request as a protocol wants it sent.
 
@@ -162,7 +163,7 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == wanted), default)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """One HTTP response. `body` is empty where it went to a sink; header names are lower case, repeated ones kept.
 
@@ -188,7 +189,7 @@ class Sink(Protocol):
         """Take the next bytes. Must not raise; judge at the end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange(Generic[T_co]):
     """One named exchange with one service: what to send, how to read what comes, and whether to ask again.
 

@@ -6,7 +6,7 @@ Which policies there are and what they say is not known here; a payload is bytes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from sys import intern
 
@@ -142,8 +142,12 @@ def _known_key(der: bytes) -> tuple[bytes, rsa.RSAPublicKey] | None:
     return (der, key) if isinstance(key, rsa.RSAPublicKey) else None
 
 
+@lru_cache(maxsize=4096)
 def verified(data: bytes, signature: bytes, key: bytes, signature_type: int) -> bool:
-    """Whether a signature holds. False as well for a key that is none and a type that is not a signature."""
+    """Whether a signature holds. False as well for a key that is none and a type that is not a signature.
+
+    Remembered: a policy that has not changed comes again with every refresh, and its arithmetic with it.
+    """
     known = _known_key(key)
     if known is None or signature_type not in _HASHES:
         return False
@@ -168,6 +172,7 @@ def _vouched(root: bytes, key: bytes, domain: str, *, data: bytes, signature: by
     return verified(before.SerializeToString(), older, root, SHA256_RSA)
 
 
+@lru_cache(maxsize=4096)
 def domain_of(username: str) -> str:
     """The domain of an e-mail address in lower case, empty when there is none (Chromium gaia_auth_util.cc)."""
     return username.rpartition("@")[2].lower() if "@" in username else ""
@@ -193,7 +198,7 @@ def find(
         Invalid: error_code_present, undecodable, wrong_policy_type, wrong_entity. Broken: missing_part.
     """
     wanted = asked[-1]
-    fault = Broken("missing_part", f"no {wanted}", status=200)
+    fault: Broken | None = None
     for blob in blobs:
         if blob.error_code not in (0, 200) or blob.error_message:
             detail = f"{blob.error_code} {str(blob.error_message)[:200]}"
@@ -210,7 +215,7 @@ def find(
             fault = Invalid("wrong_entity", repr(data.settings_entity_id)[:200], policy_type=wanted)
         elif data.policy_type not in asked:
             fault = Invalid("wrong_policy_type", repr(data.policy_type)[:200], policy_type=wanted)
-    raise fault
+    raise fault or Broken("missing_part", f"no {wanted}", status=200)
 
 
 def check(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> Trust:
@@ -227,22 +232,18 @@ def check(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> Tr
             wrong_domain, bad_timestamp (Chromium cloud_policy_validator.cc). Broken: a name that is not UTF-8.
     """
     username = text(data.username)
-    fault = _signature_fault(blob, domain_of(username), trust) or _origin_fault(data, username, trust)
+    fault = _signature_fault(blob, username, trust) or _origin_fault(data, username, trust)
     if fault:
         raise invalid(fault, data)
+    timestamp_ms, version = data.timestamp, data.public_key_version or trust.key_version
     key = trust.public_key
     if blob.new_public_key and (known := _known_key(blob.new_public_key)):
         key = known[0]
-    return Trust(
-        trust.dm_token,
-        trust.device_id,
-        trust.username,
-        trust.domain or ("" if trust.username else intern(domain_of(username))),
-        data.public_key_version or trust.key_version,
-        key,
-        data.timestamp,
-        trust.verification_key,
-    )
+    domain = trust.domain or ("" if trust.username else intern(domain_of(username)))
+    if (timestamp_ms, version, key, domain) == (trust.timestamp_ms, trust.key_version, trust.public_key, trust.domain):
+        # what the client holds already, and one object less for each device
+        return trust
+    return replace(trust, domain=domain, key_version=version, public_key=key, timestamp_ms=timestamp_ms)
 
 
 def check_borrowed(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Trust) -> None:
@@ -254,8 +255,7 @@ def check_borrowed(blob: pb.PolicyFetchResponse, data: pb.PolicyData, trust: Tru
         Invalid: bad_signature, and as `check` from wrong_token on (Chromium component_cloud_policy_store.cc and
             device_local_account_policy_store.cc). Broken: a name that is not UTF-8.
     """
-    kind = blob.policy_data_signature_type if blob.HasField("policy_data_signature_type") else SHA1_RSA
-    good = verified(blob.policy_data, blob.policy_data_signature, trust.public_key, kind)
+    good = verified(blob.policy_data, blob.policy_data_signature, trust.public_key, _kind(blob))
     fault = _origin_fault(data, text(data.username), trust) if good else "bad_signature"
     if fault:
         raise invalid(fault, data)
@@ -267,21 +267,26 @@ def invalid(reason: str, data: pb.PolicyData, detail: str = "") -> Invalid:
     return Invalid(reason, detail, policy_type=data.policy_type, policy_token=policy_token)
 
 
-def _signature_fault(blob: pb.PolicyFetchResponse, domain: str, trust: Trust) -> str:
+def _signature_fault(blob: pb.PolicyFetchResponse, username: str, trust: Trust) -> str:
     """Which check of a signature fails first, empty if none does."""
-    kind = blob.policy_data_signature_type if blob.HasField("policy_data_signature_type") else SHA1_RSA
+    kind = _kind(blob)
     key = trust.public_key
     if not key:
         if not verified(blob.policy_data, blob.policy_data_signature, blob.new_public_key, kind):
             return "bad_initial_signature"
-        return "" if _key_vouched(blob, domain, trust) else "bad_key_signature"
+        return "" if _key_vouched(blob, domain_of(username), trust) else "bad_key_signature"
     if blob.HasField("new_public_key"):
         if not verified(blob.new_public_key, blob.new_public_key_signature, key, kind):
             return "bad_signature"
-        if not _key_vouched(blob, domain, trust):
+        if not _key_vouched(blob, domain_of(username), trust):
             return "bad_key_signature"
         key = blob.new_public_key
     return "" if verified(blob.policy_data, blob.policy_data_signature, key, kind) else "bad_signature"
+
+
+def _kind(blob: pb.PolicyFetchResponse) -> int:
+    """The type of its signatures: SHA-1 where it names none."""
+    return blob.policy_data_signature_type or (0 if blob.HasField("policy_data_signature_type") else SHA1_RSA)
 
 
 def _key_vouched(blob: pb.PolicyFetchResponse, domain: str, trust: Trust) -> bool:
@@ -297,14 +302,14 @@ def _key_vouched(blob: pb.PolicyFetchResponse, domain: str, trust: Trust) -> boo
 
 def _origin_fault(data: pb.PolicyData, username: str, trust: Trust) -> str:
     """Which check of whose policy this is, and of when, fails first; empty if none does."""
-    if not data.request_token or data.request_token != trust.dm_token:
+    if data.request_token != trust.dm_token or not trust.dm_token:
         return "wrong_token"
-    if not data.device_id or data.device_id != trust.device_id:
+    if data.device_id != trust.device_id or not trust.device_id:
         return "wrong_device"
     if trust.username and canonical(username) != canonical(trust.username):
         return "wrong_user"
     if trust.domain and domain_of(username) != trust.domain:
         return "wrong_domain"
-    if not data.HasField("timestamp") or data.timestamp < trust.timestamp_ms:
+    if data.timestamp < trust.timestamp_ms or not data.HasField("timestamp"):
         return "bad_timestamp"
     return ""
