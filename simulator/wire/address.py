@@ -20,7 +20,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 REMEMBER_S = 60.0
 _MOST_NAMES = 1024
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_VISIBLE = re.compile(r"[!-~]*")
 # What WHATWG's URL standard leaves alone in a path or a query; everything else a server wrote is percent-encoded.
 _SAFE = "%/:=&?~+!$,;'@()*[]|"
 _OURS = {
@@ -81,7 +80,7 @@ def locate(url: str) -> tuple[Origin, str]:
         cut = cut if at < 0 else at
     origin = _origin(url[:cut])
     target = url[cut:].partition("#")[0]
-    if not _VISIBLE.fullmatch(target):
+    if not (target.isascii() and target.isprintable() and " " not in target):
         target = quote(target, safe=_SAFE)
     return origin, target if target.startswith("/") else "/" + target
 

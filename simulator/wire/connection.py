@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import cast
 
 import httptools
 
 from simulator.protocols.messages import Broken, Sink, Trouble, Unknown
+from simulator.wire.heads import Head, head_of, recalled, remember
 
 _NEVER = float("inf")
 _JOIN_BYTES = 64 * 1024
@@ -27,11 +28,11 @@ class Limits:
     body_bytes: int = 16 * 1024 * 1024
 
 
-class Answer(NamedTuple):
-    """One response as it came: lower-case header names, the body unless it went to a sink, the bytes of all of it."""
+@dataclass(slots=True)
+class Answer:
+    """One response as it came: its head, the body unless it went to a sink, the bytes of all of it."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
+    head: Head
     body: bytes
     bytes_in: int
 
@@ -106,15 +107,12 @@ class Connection(asyncio.Protocol):
         self.deadline = deadline
         self._bodiless = head_only
         self._sink = sink
-        self._headers, self._body = [], b""
-        self._to_sink = self._done = self._got_head = self.untouched = False
-        self._quiet = self._bytes_in = self._status = 0
+        self.untouched = False
+        self._bytes_in = 0
         if self._transport is None or self._transport.is_closing():
             self.untouched = True
             self._fail(Broken("broken_before_sent", "closed by the server"))
             return future
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
         if len(body) <= _JOIN_BYTES:
             self._write(head + body)
         else:
@@ -169,12 +167,20 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As asyncio.Protocol says."""
-        if self._future is None or self._parser is None:
+        if self._future is None:
             # Nobody asked: a server's parting words on an idle connection, or bytes after an answer.
             self.abort()
             return
+        first, limits = not self._bytes_in, self._limits
         self._bytes_in += len(data)
+        if first and self._sink is None and not self._bodiless and len(data) <= limits.header_bytes:
+            known = recalled(data)
+            if known is not None and known[0].length <= limits.body_bytes:
+                self._answer(Answer(*known, len(data)))
+                return
         self._quiet += len(data)
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as problem:
@@ -186,8 +192,10 @@ class Connection(asyncio.Protocol):
                 return
             self._keep = False
         if self._done:
-            self._finish()
-        elif self._quiet > self._limits.header_bytes:
+            head = self._finish()
+            if first and self._parser is not None and self._keep:
+                remember(data, head)
+        elif self._quiet > limits.header_bytes:
             self._fail(_head_too_large(self._status))
 
     def eof_received(self) -> None:
@@ -272,13 +280,22 @@ class Connection(asyncio.Protocol):
     # Ends.
 
     def _write(self, data: bytes) -> None:
-        cast(asyncio.Transport, self._transport).write(data)
+        if self._transport is not None:
+            self._transport.write(data)
 
-    def _finish(self) -> None:
+    def _finish(self) -> Head:
+        """The parser is through with an answer."""
+        head = head_of(self._status, self._headers, len(self._body))
+        answer = Answer(head, bytes(self._body), self._bytes_in)
+        self._headers, self._body = [], b""
+        self._to_sink = self._done = self._got_head = False
+        self._quiet = self._status = 0
+        self._answer(answer)
+        return head
+
+    def _answer(self, answer: Answer) -> None:
         future, self._future = self._future, None
         self._sink = None
-        answer = Answer(self._status, tuple(self._headers), bytes(self._body), self._bytes_in)
-        self._headers, self._body = [], b""
         if not self._keep or self._unsent:
             self.abort()
         if future is not None and not future.done():

@@ -145,13 +145,17 @@ class HttpLine:
             )
             bytes_in += answer.bytes_in
             bytes_out += sent
-            status, told = answer.status, answer.headers
-            self._learn(origin, target, told)
+            told, plain = answer.head, answer.body
+            status = told.status
+            if told.cookies:
+                self._learn(origin, target, told.cookies)
             if self._pool.watch is not None:
-                self._pool.watch(Hop(method, url, status, told, time.monotonic() - began))
-            location = _location(told) if request.redirects and status in _REDIRECTS else ""
+                self._pool.watch(Hop(method, url, status, told.headers, time.monotonic() - began))
+            location = told.location if request.redirects and status in _REDIRECTS else ""
             if not location:
-                return Response(status, told, self._plain(answer), url, bytes_in, bytes_out)
+                if told.coding and plain:
+                    plain = decoded(plain, told.coding, limit=self._pool.limits.body_bytes, status=status)
+                return Response(status, told.headers, plain, url, bytes_in, bytes_out)
             if not redirects:
                 raise Broken("too_many_redirects", f"more than {request.redirects}", status=status)
             redirects -= 1
@@ -182,7 +186,8 @@ class HttpLine:
             lane = self._lane(origin)
             lane.enter()
             try:
-                connection, reused = await lane.acquire(deadline)
+                resting = lane.free()
+                connection, reused = (resting, True) if resting is not None else await lane.acquire(deadline)
                 again = sent > 0
                 sent += len(head) + len(body)
                 try:
@@ -214,15 +219,6 @@ class HttpLine:
             self._lanes.pop(origin, None)
             self._lanes = self._lanes or None
 
-    def _plain(self, answer: Answer) -> bytes:
-        """The body of an answer without its content coding."""
-        body = answer.body
-        if body:
-            codings = [value for name, value in answer.headers if name == "content-encoding"]
-            if codings:
-                return decoded(body, ",".join(codings), limit=self._pool.limits.body_bytes, status=answer.status)
-        return body
-
     def _head(
         self,
         method: str,
@@ -235,45 +231,56 @@ class HttpLine:
     ) -> bytes:
         """A request's head, in Chromium's order: Host, Connection, Content-Length, its own, the browser's, Cookie."""
         asked = target if self._proxy is None or origin.scheme == "https" else f"http://{origin.authority}{target}"
-        lines = [f"{method} {asked} HTTP/1.1", f"Host: {_authority(origin)}", "Connection: keep-alive"]
-        if body or method in _WITH_BODY:
-            lines.append(f"Content-Length: {len(body)}")
-        lines += [f"{name}: {value}" for name, value in headers]
-        if browser:
-            if not any(len(name) == 10 and name.lower() == "user-agent" for name, _ in headers):
-                lines.append(self._browser[0])
-            lines.append(self._browser[1])
-        if self._cookies is not None:
-            cookie = self._cookies.header(origin.host, target, https=origin.scheme == "https", now=time.time())
-            if cookie:
-                lines.append(f"Cookie: {cookie}")
-        lines.append("\r\n")
-        head = "\r\n".join(lines)
-        # A value learnt from a server (a token, say) must not become a header of its own, or a second request.
-        if head.count("\n") != len(lines) or head.count("\r") != len(lines):
-            raise Broken("bad_value", "a line break within a request header")
+        length = f"Content-Length: {len(body)}\r\n" if body or method in _WITH_BODY else ""
+        own, says_agent = _own(headers)
+        agent, accepted = self._browser if browser else ("", "")
+        cookie = "" if self._cookies is None else self._cookie(origin, target)
+        head = f"{method} {asked} HTTP/1.1\r\n{_every(origin)}{length}{own}{'' if says_agent else agent}{accepted}{cookie}\r\n"
         try:
             return head.encode("latin-1")
         except UnicodeEncodeError:
             raise Broken("bad_value", "a request header with a character that HTTP cannot carry") from None
 
-    def _learn(self, origin: Origin, target: str, told: tuple[tuple[str, str], ...]) -> None:
-        lines = [value for name, value in told if name == "set-cookie"]
-        if lines:
-            if self._cookies is None:
-                self._cookies = CookieJar(secure_over_http=self._pool.secure_cookies_over_http)
-            self._cookies.store(origin.host, target, https=origin.scheme == "https", lines=lines, now=time.time())
+    def _cookie(self, origin: Origin, target: str) -> str:
+        """The line of the cookies that this request carries, "" for none."""
+        assert self._cookies is not None
+        cookie = self._cookies.header(origin.host, target, https=origin.scheme == "https", now=time.time())
+        return _line("Cookie", cookie) if cookie else ""
+
+    def _learn(self, origin: Origin, target: str, lines: tuple[str, ...]) -> None:
+        if self._cookies is None:
+            self._cookies = CookieJar(secure_over_http=self._pool.secure_cookies_over_http)
+        self._cookies.store(origin.host, target, https=origin.scheme == "https", lines=lines, now=time.time())
 
 
 @lru_cache(maxsize=256)
 def _browser(user_agent: str) -> tuple[str, str]:
     """What a browser says of itself, one tuple for all devices with the same one."""
-    return f"User-Agent: {user_agent}", f"Accept-Encoding: {ACCEPTED}"
+    return f"User-Agent: {user_agent}\r\n", f"Accept-Encoding: {ACCEPTED}\r\n"
 
 
 @lru_cache(maxsize=1024)
-def _authority(origin: Origin) -> str:
-    return origin.authority
+def _every(origin: Origin) -> str:
+    """The two header lines of every request to an origin."""
+    return f"Host: {origin.authority}\r\nConnection: keep-alive\r\n"
+
+
+@lru_cache(maxsize=1024)
+def _own(headers: tuple[tuple[str, str], ...]) -> tuple[str, bool]:
+    """The lines of a request's own headers, and whether a User-Agent is among them.
+
+    Remembered, for a device asks several things in a row with the same ones. Raises: Broken.
+    """
+    return "".join([_line(*pair) for pair in headers]), any(name.lower() == "user-agent" for name, _ in headers)
+
+
+def _line(name: str, value: str) -> str:
+    """One header line. Raises: Broken for a value learnt from a server (a token, say) that would become a header of its
+    own, or a second request."""
+    line = f"{name}: {value}"
+    if "\n" in line or "\r" in line:
+        raise Broken("bad_value", "a line break within a request header")
+    return line + "\r\n"
 
 
 def _place(url: str) -> tuple[Origin, str]:
@@ -285,10 +292,6 @@ def _place(url: str) -> tuple[Origin, str]:
 
 def _without(headers: tuple[tuple[str, str], ...], names: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in headers if pair[0].lower() not in names)
-
-
-def _location(told: tuple[tuple[str, str], ...]) -> str:
-    return next((value for name, value in told if name == "location"), "")
 
 
 def _followed(url: str, location: str, status: int) -> str:

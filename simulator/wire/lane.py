@@ -66,7 +66,17 @@ class Lane:
     def leave(self) -> None:
         """They are done."""
         self._users -= 1
-        self._tidy()
+        if not self._users:
+            self._tidy()
+
+    def free(self) -> Connection | None:
+        """A connection that has been used before and takes an exchange at once. Raises: Skipped."""
+        for connection in self._connections:
+            if connection.idle:
+                if connection.charged:
+                    self._opener.guard.spend(connection.charged, self._origin.port)
+                return connection
+        return None
 
     async def acquire(self, deadline: float) -> tuple[Connection, bool]:
         """A connection that takes an exchange at once, and whether it has been used before.
@@ -74,11 +84,9 @@ class Lane:
         Raises: Skipped, Broken, Exhausted; Broken also when no connection comes free before the deadline.
         """
         while True:
-            for connection in self._connections:
-                if connection.idle:
-                    if connection.charged:
-                        self._opener.guard.spend(connection.charged, self._origin.port)
-                    return connection, True
+            connection = self.free()
+            if connection is not None:
+                return connection, True
             if len(self._connections) + self._opening < MOST_CONNECTIONS:
                 return await self._open(deadline), False
             await self._turn(deadline)

@@ -177,8 +177,9 @@ async def _tunnel(connection: Connection, through: TlsConnection, origin: Origin
     head = f"CONNECT {origin.netloc} HTTP/1.1\r\nHost: {origin.netloc}\r\n\r\n".encode("ascii")
     # Its time is the opening's, which asyncio.timeout keeps.
     answer = await connection.exchange(head, b"", head_only=True, sink=None, deadline=float("inf"))
-    if answer.status != 200 or not connection.idle:
-        raise Broken("connect_failed", f"the proxy answered {answer.status} to CONNECT", status=answer.status)
+    status = answer.head.status
+    if status != 200 or not connection.idle:
+        raise Broken("connect_failed", f"the proxy answered {status} to CONNECT", status=status)
     connection.hand_over(through)
     return through
 

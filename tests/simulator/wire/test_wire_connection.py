@@ -92,8 +92,8 @@ def test_cuts_do_not_matter(response, places):
     oracle = http.client.HTTPResponse(Socket(response))
     oracle.begin()
     assert isinstance(got, Answer)
-    assert (got.status, got.body, got.bytes_in) == (oracle.status, oracle.read(), len(response))
-    assert list(got.headers) == [(name.lower(), value) for name, value in oracle.getheaders()]
+    assert (got.head.status, got.body, got.bytes_in) == (oracle.status, oracle.read(), len(response))
+    assert list(got.head.headers) == [(name.lower(), value) for name, value in oracle.getheaders()]
 
 
 class Socket:
