@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,9 +136,9 @@ class SocketWire:
         self._line = line
         self._lines = lines
 
-    async def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Response:
+    def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Coroutine[Any, Any, Response]:
         """As Wire.send."""
-        return await self._line.send(request, timeout_s=timeout_s, sink=sink)
+        return self._line.send(request, timeout_s=timeout_s, sink=sink)
 
     async def listen(self, login: PushLogin, hear: Callable[[Push], None], lost: Callable[[str], None]) -> PushLine:
         """As Wire.listen."""

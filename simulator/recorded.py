@@ -98,12 +98,12 @@ class Recorded:
         trouble: Trouble | None,
         response: Response | None,
         url: str,
-        *,
         attempt: int = 1,
     ) -> None:
         """Record the journey's own exchange that ended just now; the next is due from here on."""
-        due, able = self._due, self._able
-        self._due = self._able = self._stamp(step, sent, trouble, response, url, due=due, able=able, attempt=attempt)
+        self._due = self._able = self._stamp(
+            step, sent, trouble, response, url, due=self._due, able=self._able, attempt=attempt
+        )
         self._trigger = "follows"
 
     def _stamp(
@@ -119,23 +119,29 @@ class Recorded:
         attempt: int = 1,
     ) -> float:
         """Record one exchange that ended just now. Returns: when that was."""
-        done = self.world.clock.now()
-        self._sample(
+        world, start = self.world, self.start
+        done = world.clock.now()
+        status, bytes_in, bytes_out = (
+            (0, 0, 0) if response is None else (response.status, response.bytes_in, response.bytes_out)
+        )
+        world.tape.sample(
             step,
             due=due,
             able=able,
             sent=sent,
             done=done,
+            device=start.device,
             trigger=self._trigger,
+            journey=start.journey,
             trouble=trouble,
-            status=response.status if response is not None else 0,
-            bytes_in=response.bytes_in if response is not None else 0,
-            bytes_out=response.bytes_out if response is not None else 0,
-            action=self.start.action,
+            status=status,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            action=start.action,
             attempt=attempt,
         )
         if trouble is not None:
-            self.world.tape.example(step, trouble, done=done, device=self.device.row, url=url)
+            world.tape.example(step, trouble, done=done, device=start.device, url=url)
         return done
 
     def _sample(self, step: str, **fields: Any) -> None:

@@ -14,6 +14,7 @@ from simulator.protocols.messages import REASONS, Trouble
 from simulator.redaction import redacted
 
 EXAMPLES_EACH = 3
+_MOST_BYTES = 0xFFFFFFFF
 
 _OUTCOME = {name: index for index, name in enumerate(OUTCOMES)}
 _TRIGGER = {name: index for index, name in enumerate(TRIGGERS)}
@@ -56,15 +57,17 @@ class Tape:
         attempt: int = 1,
     ) -> None:
         """Record one step or milestone; without `trouble` it ended ok. Instants are run seconds."""
-        outcome, reason = 0, 0
+        outcome = reason = 0
         if trouble is not None:
             outcome, reason = _OUTCOME[trouble.outcome], _REASON[trouble.reason]
             status = status or trouble.status
         self._samples += PACK.pack(
             due, able, sent, done,
-            device, min(bytes_in, 0xFFFFFFFF), min(bytes_out, 0xFFFFFFFF),
+            device,
+            bytes_in if bytes_in < _MOST_BYTES else _MOST_BYTES,
+            bytes_out if bytes_out < _MOST_BYTES else _MOST_BYTES,
             self._step[step], status, reason, action,
-            outcome, _TRIGGER[trigger], self._journey[journey], min(attempt, 255),
+            outcome, _TRIGGER[trigger], self._journey[journey], attempt if attempt < 255 else 255,
         )  # fmt: skip
         self.count += 1
 

@@ -125,41 +125,35 @@ class Traveller(Recorded):
         Returns: what the exchange's reader made of the answer.
         Raises: Stopped when the last try did not end ok.
         """
-        attempt = 1
+        world, step, attempt = self.world, exchange.step, 1
+        self.asked.add(step)
         while True:
+            request, response = exchange.request, None
+            sent = world.clock.now()
             try:
-                return await self._try(exchange, attempt, timeout_s, sink)
-            except Stopped as stopped:
-                request = exchange.again(stopped.trouble)
+                response = await self.device.wire.send(request, timeout_s=timeout_s, sink=sink)
+                answer = exchange.read(response)
+            except Trouble as trouble:
+                self._record(step, sent, trouble, response, request.url, attempt)
+                if world.tell is not None:
+                    world.tell(exchange, response, None, trouble, sent)
+                again = exchange.again(trouble)
                 wait_s = retry_s(attempt, exchange.pace)
-                if request is None or wait_s is None:
-                    raise
+                if again is None or wait_s is None:
+                    raise Stopped(step, trouble) from trouble
+            except BaseException:
+                # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
+                self._record(step, sent, Unknown("run_ended"), response, request.url, attempt)
+                raise
+            else:
+                self._record(step, sent, None, response, "", attempt)
+                if world.tell is not None:
+                    world.tell(exchange, response, answer, None, sent)
+                return answer
             await self.wait(wait_s)
             self._trigger = "retry"
-            exchange = replace(exchange, request=request)
+            exchange = replace(exchange, request=again)
             attempt += 1
-
-    async def _try(self, exchange: Exchange[T], attempt: int, timeout_s: float, sink: Sink | None) -> T:
-        world = self.world
-        self.asked.add(exchange.step)
-        response: Response | None = None
-        sent = world.clock.now()
-        try:
-            response = await self.device.wire.send(exchange.request, timeout_s=timeout_s, sink=sink)
-            answer = exchange.read(response)
-        except Trouble as trouble:
-            self._record(exchange.step, sent, trouble, response, exchange.request.url, attempt=attempt)
-            if world.tell is not None:
-                world.tell(exchange, response, None, trouble, sent)
-            raise Stopped(exchange.step, trouble) from trouble
-        except BaseException:
-            # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
-            self._record(exchange.step, sent, Unknown("run_ended"), response, exchange.request.url, attempt=attempt)
-            raise
-        self._record(exchange.step, sent, None, response, "", attempt=attempt)
-        if world.tell is not None:
-            world.tell(exchange, response, answer, None, sent)
-        return answer
 
     async def load(self, exchanges: Iterable[Exchange[T]], *, at_once: int, timeout_s: float = 10.0) -> list[T]:
         """Ask several, a few at once, as a browser loads what a page links to; the journey goes on when all have ended.
