@@ -50,6 +50,14 @@ PUSH_TIMEOUT_S = 30.0
 _PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
 
 
+def settle_memory() -> None:
+    """Leave what there is now to itself: a full collection walks every device and stops the loop for 100 ms, so from
+    here on only the youngest objects are looked at."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10_000, 10)
+
+
 class RealClock:
     """Run seconds on the machine's monotonic clock."""
 
@@ -188,10 +196,7 @@ class Engine:
         recorder = Recorder(kept.values())
         if self.order.keeps:
             world.rested = recorder.note
-        # A full collection walks every device and stops the loop for 100 ms: only the youngest are looked at.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 10_000, 10)
+        settle_memory()
         health = Health(
             f"engine-{self.order.shard}",
             clock.now,

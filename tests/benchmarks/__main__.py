@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import counting, idle, million, rehearsal
+from tests.benchmarks import counting, idle, million, rehearsal, steps
 from tests.tables import Maker, tell
 
 BENCHES: dict[str, Maker] = {
+    "steps": steps.rows,
     "counting": counting.rows,
     "rehearsal": rehearsal.rows,
     "million": million.rows,
