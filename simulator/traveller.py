@@ -20,7 +20,6 @@ from simulator.protocols.messages import (
     Exchange,
     PushLogin,
     Request,
-    Response,
     Sink,
     Trouble,
     Unknown,

@@ -20,6 +20,7 @@ from simulator.protocols.policy_values import DeviceSettings, UserSettings
 PolicyReason = pb.DevicePolicyRequest
 # Chromium cloud_policy_client.cc, kPolicyVerificationKeyHash: which verification key this client has compiled in.
 _VERIFICATION_KEY_HASH = "1:356l7w"
+_DISABLED, _ACTIVE = pb.DeviceState.DEVICE_MODE_DISABLED, pb.PolicyData.ACTIVE
 # PolicyFetchResponse.error_code: the server has no policy for that entity.
 _NOT_FOUND = 902
 
@@ -93,9 +94,11 @@ def fetch_device_policy(
     asked: tuple[str, ...] = (policy_values.SIGNIN_EXTENSION, policy_values.DEVICE)
     if reason == PolicyReason.DEVICE_ENROLLMENT:
         asked = (policy_values.DEVICE,)
-    message = _policy_request(asked, reason, trust, invalidation)
+    body = _policy_request(asked, reason, trust, invalidation)
     if state_keys:
+        message = pb.DeviceManagementRequest.FromString(body)
         message.device_state_key_update_request.server_backed_state_keys.extend(state_keys)
+        body = message.SerializeToString()
 
     def read(response: Response) -> DevicePolicy:
         blobs = answer(response, "policy_response").policy_response.responses
@@ -105,17 +108,18 @@ def fetch_device_policy(
         if settings is None:
             raise policy.invalid("bad_value", data, "policy_value")
         state = data.device_state
+        disabled = state.device_mode == _DISABLED
         return DevicePolicy(
             after,
             settings,
-            data.state == pb.PolicyData.ACTIVE,
-            state.device_mode == pb.DeviceState.DEVICE_MODE_DISABLED,
-            text(state.disabled_state.message),
+            data.state == _ACTIVE,
+            disabled,
+            text(state.disabled_state.message) if disabled else "",
             texts(data.device_affiliation_ids),
             extension_policies(blobs, policy_values.SIGNIN_EXTENSION, after, stored_ms or {}) if len(blobs) > 1 else (),
         )
 
-    return ask("management.device_policy", who, "policy", message, read, oauth_token="", critical=critical)
+    return ask("management.device_policy", who, "policy", body, read, oauth_token="", critical=critical)
 
 
 def fetch_user_policy(
@@ -138,9 +142,11 @@ def fetch_user_policy(
     Raises (when read): as fetch_device_policy.
     """
     asked = (policy_values.EXTENSION, policy_values.USER)
-    message = _policy_request(asked, reason, trust, invalidation)
+    body = _policy_request(asked, reason, trust, invalidation)
     if device_dm_token:
+        message = pb.DeviceManagementRequest.FromString(body)
         message.policy_request.requests[-1].device_dm_token = device_dm_token
+        body = message.SerializeToString()
 
     def read(response: Response) -> UserPolicy:
         blobs = answer(response, "policy_response").policy_response.responses
@@ -152,12 +158,12 @@ def fetch_user_policy(
         return UserPolicy(
             after,
             settings,
-            data.state == pb.PolicyData.ACTIVE,
+            data.state == _ACTIVE,
             texts(data.user_affiliation_ids),
             extension_policies(blobs, policy_values.EXTENSION, after, stored_ms or {}) if len(blobs) > 1 else (),
         )
 
-    return ask("management.user_policy", who, "policy", message, read, oauth_token="")
+    return ask("management.user_policy", who, "policy", body, read, oauth_token="")
 
 
 def fetch_account_policy(
@@ -175,7 +181,7 @@ def fetch_account_policy(
     Raises (when read): as fetch_device_policy.
     """
     asked = (policy_values.PUBLIC_ACCOUNT,)
-    message = _policy_request(asked, reason, trust, invalidation)
+    message = pb.DeviceManagementRequest.FromString(_policy_request(asked, reason, trust, invalidation))
     message.policy_request.requests[-1].settings_entity_id = trust.username
 
     def read(response: Response) -> AccountPolicy | None:
@@ -188,7 +194,7 @@ def fetch_account_policy(
         if settings is None:
             raise policy.invalid("bad_value", data, "policy_value")
         after = replace(trust, timestamp_ms=data.timestamp, key_version=data.public_key_version or trust.key_version)
-        return AccountPolicy(after, settings, data.state == pb.PolicyData.ACTIVE)
+        return AccountPolicy(after, settings, data.state == _ACTIVE)
 
     return ask("management.account_policy", who, "policy", message, read, oauth_token="")
 
@@ -212,24 +218,20 @@ def retry_reason(ended_as: str) -> int:
     return PolicyReason.Reason.Value(wanted) if wanted in names else PolicyReason.SCHEDULED
 
 
-def _policy_request(
-    asked: tuple[str, ...], reason: int, trust: Trust, invalidation: Invalidation | None
-) -> pb.DeviceManagementRequest:
+def _policy_request(asked: tuple[str, ...], reason: int, trust: Trust, invalidation: Invalidation | None) -> bytes:
     """Chromium cloud_policy_client.cc, CreatePolicyRequest: the last type is Chrome's own policy, and only that says
     what the client has already and why it asks."""
-    message = pb.DeviceManagementRequest.FromString(_same_for_all(asked, reason, trust.key_version))
-    fetch = message.policy_request.requests[-1]
-    if trust.timestamp_ms:
-        fetch.timestamp = trust.timestamp_ms
-    if invalidation and invalidation.payload:
-        fetch.invalidation_version = invalidation.version_us
-        fetch.invalidation_payload = invalidation.payload
-    return message
+    if invalidation is None or not invalidation.payload:
+        return _same_for_all(asked, reason, trust.key_version, trust.timestamp_ms)
+    news = (invalidation.version_us, invalidation.payload)
+    return _same_for_all(asked, reason, trust.key_version, trust.timestamp_ms, *news)
 
 
 @lru_cache(maxsize=256)
-def _same_for_all(asked: tuple[str, ...], reason: int, key_version: int) -> bytes:
-    """What the policy requests of thousands of clients have in common, serialized once: decoding is cheaper."""
+def _same_for_all(
+    asked: tuple[str, ...], reason: int, key_version: int, timestamp_ms: int, version_us: int = 0, payload: bytes = b""
+) -> bytes:
+    """What thousands of clients send that hold the same policy, serialized once."""
     message = pb.DeviceManagementRequest()
     for policy_type in asked:
         fetch = message.policy_request.requests.add(
@@ -240,6 +242,11 @@ def _same_for_all(asked: tuple[str, ...], reason: int, key_version: int) -> byte
         )
         if key_version:
             fetch.public_key_version = key_version
+    if timestamp_ms:
+        fetch.timestamp = timestamp_ms
+    if payload:
+        fetch.invalidation_version = version_us
+        fetch.invalidation_payload = payload
     message.policy_request.reason = PolicyReason.Reason.ValueType(reason)
     return message.SerializeToString()
 

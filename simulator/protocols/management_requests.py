@@ -5,7 +5,7 @@ Addresses, query, headers and status codes only. What a single request kind says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -114,7 +114,7 @@ def ask(
     step: str,
     who: Identity,
     kind: str,
-    message: pb.DeviceManagementRequest,
+    message: pb.DeviceManagementRequest | bytes,
     read: Callable[[Response], T],
     *,
     oauth_token: str | None = None,
@@ -127,14 +127,14 @@ def ask(
         step: the exchange's name in the record.
         who: the client; its DM token, when it has one and no OAuth token speaks for it, authorises.
         kind: the `request` parameter (Chromium dm_auth.cc and cloud_policy_constants.cc).
-        message: the body.
+        message: the body; serialized already where many clients send the same one.
         read: how to read the answer.
         oauth_token: of the query; an empty one is sent as well (policy and status requests do), None is not.
         enrollment_token: speaks for a client that has neither.
         critical: whether the device waits for this in its first setup.
     """
     token = "" if oauth_token is None else f"&oauth_token={quote_plus(oauth_token, safe=_KEPT)}"
-    query = f"{_start(who.agent, critical)}{_escaped(who.device_id)}&devicetype=2{token}{_end(who.platform, kind)}"
+    start, device_id, end = _start(who.agent, critical), _escaped(who.device_id), _end(who.platform, kind)
     headers: tuple[tuple[str, str], ...] = _HEADERS
     if enrollment_token:
         headers = (("Authorization", f"GoogleEnrollmentToken token={enrollment_token}"), *headers)
@@ -145,13 +145,16 @@ def ask(
         error = RETRIED.get(trouble.reason)
         if error is None:
             return None
+        url = request.url.replace("?retry=false", f"?retry=true&lasterror={error}", 1)
         # the first try may have reached the server
-        if message.HasField("register_request"):
+        if not isinstance(message, bytes) and message.HasField("register_request"):
             message.register_request.reregister = True
-        url = f"{who.url}?retry=true&lasterror={error}{query}"
-        return Request("POST", url, headers, message.SerializeToString())
+            return Request("POST", url, headers, message.SerializeToString())
+        return Request("POST", url, headers, body)
 
-    request = Request("POST", f"{who.url}?retry=false{query}", headers, message.SerializeToString())
+    body = message if isinstance(message, bytes) else message.SerializeToString()
+    url = f"{who.url}?retry=false{start}{device_id}&devicetype=2{token}{end}"
+    request = Request("POST", url, headers, body)
     return Exchange(step, request, read, again, "at_once" if kind == "policy" else "growing")
 
 
@@ -190,9 +193,10 @@ def text(value: object) -> str:
     raise Broken("undecodable", "a string that is not UTF-8", status=200)
 
 
-def texts(values: Iterable[object]) -> tuple[str, ...]:
+def texts(values: Sequence[object]) -> tuple[str, ...]:
     """As `text`, of a repeated field."""
-    return tuple(map(text, values))
+    # a slice is made at once, where a loop over the field asks for one after the other
+    return tuple(map(text, values[:]))
 
 
 def _decoded(body: bytes) -> pb.DeviceManagementResponse | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -115,19 +116,6 @@ def remote_commands(
         wrong_policy_type, bad_value, wrong_device. For each a client answers RESULT_IGNORED with command id -1
         (Chromium remote_commands_service.cc).
     """
-    message = pb.DeviceManagementRequest()
-    asked = message.remote_command_request
-    if last_id is not None:
-        asked.last_command_unique_id = last_id
-    for result in results:
-        kind = pb.RemoteCommandResult.ResultType.ValueType(result.result)
-        asked.command_results.add(
-            result=kind, command_id=result.command_id, timestamp=result.timestamp_ms, payload=result.payload or None
-        )
-    asked.send_secure_commands = True
-    asked.signature_type = policy.SHA256_RSA
-    asked.type = _DEVICE_COMMANDS
-    asked.reason = CommandReason.Reason.ValueType(reason)
 
     def read(response: Response) -> tuple[Command, ...]:
         part = answer(response, "remote_command_response").remote_command_response
@@ -146,7 +134,26 @@ def remote_commands(
             raise BadOrders(faults[0], len(faults), tuple(commands))
         return tuple(commands)
 
-    return ask("management.remote_commands", who, "remote_commands", message, read)
+    return ask("management.remote_commands", who, "remote_commands", _orders(reason, last_id, *results), read)
+
+
+@lru_cache(maxsize=256)
+def _orders(reason: int, last_id: int | None, *results: CommandResult) -> bytes:
+    """The body of a fetch of orders, serialized once: of most clients it says the same."""
+    message = pb.DeviceManagementRequest()
+    asked = message.remote_command_request
+    if last_id is not None:
+        asked.last_command_unique_id = last_id
+    for result in results:
+        kind = pb.RemoteCommandResult.ResultType.ValueType(result.result)
+        asked.command_results.add(
+            result=kind, command_id=result.command_id, timestamp=result.timestamp_ms, payload=result.payload or None
+        )
+    asked.send_secure_commands = True
+    asked.signature_type = policy.SHA256_RSA
+    asked.type = _DEVICE_COMMANDS
+    asked.reason = CommandReason.Reason.ValueType(reason)
+    return message.SerializeToString()
 
 
 def _command(signed: pb.SignedData, trust: Trust) -> Command | None:

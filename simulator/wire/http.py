@@ -184,10 +184,12 @@ class HttpLine:
         sent = 0
         while True:
             lane = self._lane(origin)
-            lane.enter()
+            lane.users += 1
             try:
-                resting = lane.free()
-                connection, reused = (resting, True) if resting is not None else await lane.acquire(deadline)
+                connection = lane.free()
+                reused = connection is not None
+                if connection is None:
+                    connection, reused = await lane.acquire(deadline)
                 again = sent > 0
                 sent += len(head) + len(body)
                 try:
@@ -204,7 +206,9 @@ class HttpLine:
                     lane.release(connection)
                     return answer, sent
             finally:
-                lane.leave()
+                lane.users -= 1
+                if not lane.users:
+                    lane.tidy()
 
     def _lane(self, origin: Origin) -> Lane:
         if self._lanes is None:

@@ -24,6 +24,9 @@ MOST_CONNECTIONS = 6
 class Lane:
     """One device's connections to one origin.
 
+    Attributes:
+        users: how many want a connection of it or have one: as long it is not forgotten. Whoever is the last, tidies.
+
     Args:
         opener: opens them.
         origin: where they lead.
@@ -41,8 +44,8 @@ class Lane:
         "_origin",
         "_proxy",
         "_session",
-        "_users",
         "_waiting",
+        "users",
     )
 
     def __init__(
@@ -55,19 +58,9 @@ class Lane:
         self._forget = forget
         self._connections: list[Connection] = []
         self._opening = 0
-        self._users = 0
+        self.users = 0
         self._waiting: deque[asyncio.Future[None]] | None = None
         self._session: ssl.SSLSession | None = None
-
-    def enter(self) -> None:
-        """Somebody wants a connection: the lane is not forgotten before they `leave`."""
-        self._users += 1
-
-    def leave(self) -> None:
-        """They are done."""
-        self._users -= 1
-        if not self._users:
-            self._tidy()
 
     def free(self) -> Connection | None:
         """A connection that has been used before and takes an exchange at once. Raises: Skipped."""
@@ -131,10 +124,11 @@ class Lane:
         if connection in self._connections:
             self._connections.remove(connection)
             self._next()
-            self._tidy()
+            self.tidy()
 
-    def _tidy(self) -> None:
-        if not self._users and not self._connections and self._session is None:
+    def tidy(self) -> None:
+        """Be forgotten, if nobody uses it and nothing is worth keeping."""
+        if not self.users and not self._connections and self._session is None:
             self._forget(self._origin)
 
     async def _turn(self, deadline: float) -> None:

@@ -107,7 +107,9 @@ async def play(folder: Path, url: str, seconds: float) -> None:
 class _Recorded(asyncio.Transport):
     """A connection to nobody: what is written is answered, a turn of the loop later, with a recorded answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, answers: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, answers: dict[bytes, bytes]
+    ) -> None:
         super().__init__()
         self._call, self._protocol, self._answers = loop.call_soon, protocol, answers
         self._closed = False

@@ -6,15 +6,14 @@ answer with the very functions that the engine uses; sending, waiting and counti
 
 from __future__ import annotations
 
-from locust import FastHttpUser, task  # first: it patches the interpreter
-from locust.env import Environment
-
 import json
 import sys
 import time
 from pathlib import Path
 
 import gevent
+from locust import FastHttpUser, task  # first: it patches the interpreter
+from locust.env import Environment
 
 from simulator.protocols.messages import Response
 from tests.benchmarks.registered import Registered, read
@@ -25,7 +24,7 @@ WARM_S = 1.0
 def user_class(devices: list[Registered], host: str) -> type[FastHttpUser]:
     """A user that is the next of those devices."""
     waiting = iter(devices)
-    base = host.split("/devicemanagement")[0]
+    base = host.split("/devicemanagement", maxsplit=1)[0]
 
     class Chromebook(FastHttpUser):
         host = base

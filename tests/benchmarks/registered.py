@@ -43,7 +43,9 @@ class Registered:
         """One maker for each of KINDS: builds the request anew, as the journeys do."""
         return (
             lambda: management.fetch_device_policy(self.identity, reason=PolicyReason.SCHEDULED, trust=self.trust),
-            lambda: management.remote_commands(self.identity, reason=CommandReason.REASON_INVALIDATION, trust=self.trust),
+            lambda: management.remote_commands(
+                self.identity, reason=CommandReason.REASON_INVALIDATION, trust=self.trust
+            ),
             lambda: management.push_token(self.identity, _TOKEN, PushKind.DEVICE, expiration_ms=_EXPIRATION_MS),
         )
 

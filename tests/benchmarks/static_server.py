@@ -72,7 +72,9 @@ def served(folder: Path) -> Iterator[str]:
     user = "user root;" if os.geteuid() == 0 else ""
     config.write_text(_CONFIG.format(folder=folder, port=port, user=user))
     nginx = subprocess.Popen(
-        [*_pinned(SERVER_CORE), "nginx", "-c", config, "-p", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*_pinned(SERVER_CORE), "nginx", "-c", config, "-p", folder],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _await(port)
