@@ -98,6 +98,7 @@ class Recorded:
         trouble: Trouble | None,
         response: Response | None,
         url: str,
+        *,
         attempt: int = 1,
     ) -> None:
         """Record the journey's own exchange that ended just now; the next is due from here on."""

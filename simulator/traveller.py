@@ -133,7 +133,7 @@ class Traveller(Recorded):
                 response = await self.device.wire.send(request, timeout_s=timeout_s, sink=sink)
                 answer = exchange.read(response)
             except Trouble as trouble:
-                self._record(step, sent, trouble, response, request.url, attempt)
+                self._record(step, sent, trouble, response, request.url, attempt=attempt)
                 if world.tell is not None:
                     world.tell(exchange, response, None, trouble, sent)
                 again = exchange.again(trouble)
@@ -142,10 +142,10 @@ class Traveller(Recorded):
                     raise Stopped(step, trouble) from trouble
             except BaseException:
                 # cancelled at the run's end (or our own bug, which stops the run): what was asked is still one sample
-                self._record(step, sent, Unknown("run_ended"), response, request.url, attempt)
+                self._record(step, sent, Unknown("run_ended"), response, request.url, attempt=attempt)
                 raise
             else:
-                self._record(step, sent, None, response, "", attempt)
+                self._record(step, sent, None, response, "", attempt=attempt)
                 if world.tell is not None:
                     world.tell(exchange, response, answer, None, sent)
                 return answer

@@ -221,15 +221,14 @@ def retry_reason(ended_as: str) -> int:
 def _policy_request(asked: tuple[str, ...], reason: int, trust: Trust, invalidation: Invalidation | None) -> bytes:
     """Chromium cloud_policy_client.cc, CreatePolicyRequest: the last type is Chrome's own policy, and only that says
     what the client has already and why it asks."""
-    if invalidation is None or not invalidation.payload:
-        return _same_for_all(asked, reason, trust.key_version, trust.timestamp_ms)
-    news = (invalidation.version_us, invalidation.payload)
-    return _same_for_all(asked, reason, trust.key_version, trust.timestamp_ms, *news)
+    if invalidation is not None and not invalidation.payload:
+        invalidation = None
+    return _same_for_all(asked, reason, trust.key_version, trust.timestamp_ms, invalidation)
 
 
 @lru_cache(maxsize=256)
 def _same_for_all(
-    asked: tuple[str, ...], reason: int, key_version: int, timestamp_ms: int, version_us: int = 0, payload: bytes = b""
+    asked: tuple[str, ...], reason: int, key_version: int, timestamp_ms: int, invalidation: Invalidation | None
 ) -> bytes:
     """What thousands of clients send that hold the same policy, serialized once."""
     message = pb.DeviceManagementRequest()
@@ -244,9 +243,9 @@ def _same_for_all(
             fetch.public_key_version = key_version
     if timestamp_ms:
         fetch.timestamp = timestamp_ms
-    if payload:
-        fetch.invalidation_version = version_us
-        fetch.invalidation_payload = payload
+    if invalidation is not None:
+        fetch.invalidation_version = invalidation.version_us
+        fetch.invalidation_payload = invalidation.payload
     message.policy_request.reason = PolicyReason.Reason.ValueType(reason)
     return message.SerializeToString()
 

@@ -239,7 +239,8 @@ class HttpLine:
         own, says_agent = _own(headers)
         agent, accepted = self._browser if browser else ("", "")
         cookie = "" if self._cookies is None else self._cookie(origin, target)
-        head = f"{method} {asked} HTTP/1.1\r\n{_every(origin)}{length}{own}{'' if says_agent else agent}{accepted}{cookie}\r\n"
+        said = "" if says_agent else agent
+        head = f"{method} {asked} HTTP/1.1\r\n{_every(origin)}{length}{own}{said}{accepted}{cookie}\r\n"
         try:
             return head.encode("latin-1")
         except UnicodeEncodeError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import counting, idle, million, rehearsal, steps
+from tests.benchmarks import counting, idle, million, rehearsal, scaling, starts, steps
 from tests.tables import Maker, tell
 
 BENCHES: dict[str, Maker] = {
     "steps": steps.rows,
+    "starts": starts.rows,
+    "scaling": scaling.rows,
     "counting": counting.rows,
     "rehearsal": rehearsal.rows,
     "million": million.rows,

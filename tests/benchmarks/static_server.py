@@ -90,12 +90,17 @@ def start(module: str, *arguments: object, core: int = CLIENT_CORE) -> subproces
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def ended(client: subprocess.Popen[str]) -> Load:
-    """What a client told. Raises: RuntimeError when it failed."""
+def output(client: subprocess.Popen[str]) -> str:
+    """The last line that a client told. Raises: RuntimeError when it failed."""
     out, _ = client.communicate(timeout=_PATIENCE_S)
     if client.returncode:
         raise RuntimeError(f"{client.args!r} ended with {client.returncode}")
-    return Load(**json.loads(out.splitlines()[-1]))
+    return out.splitlines()[-1]
+
+
+def ended(client: subprocess.Popen[str]) -> Load:
+    """The Load that a client told. Raises: RuntimeError when it failed."""
+    return Load(**json.loads(output(client)))
 
 
 def run_wrk(url: str, script: Path, *, connections: int, seconds: float) -> Load:
