@@ -124,6 +124,47 @@ def test_a_signature_is_what_rfc_8017_says(city: City, kind: int, name: str) -> 
     assert opened(city.first.sign(b"the data", kind), city.first.public_der) == expected
 
 
+def test_a_policy_that_comes_again_is_checked_again_but_not_computed_again(city: City) -> None:
+    """The same policy twice: one RSA computation, and the very Trust that the client holds; one bent byte under the
+    same signature is found all the same."""
+    data = policy_data().SerializeToString()
+    again = pb.PolicyFetchResponse(
+        policy_data=data, policy_data_signature=city.first.sign(data), policy_data_signature_type=SHA256_RSA
+    )
+    held = Trust("token-1", "device-1", "", "city.example", 1, city.first.public_der, 5000)
+    policy.verified.cache_clear()
+    assert policy.check(again, pb.PolicyData.FromString(data), held) is held
+    assert policy.check(again, pb.PolicyData.FromString(data), held) is held
+    assert (policy.verified.cache_info().misses, policy.verified.cache_info().hits) == (1, 1)
+    bent = policy_data(policy_token="policy-tokem").SerializeToString()
+    again.policy_data = bent
+    with pytest.raises(Invalid) as caught:
+        policy.check(again, pb.PolicyData.FromString(bent), held)
+    assert caught.value.reason == "bad_signature"
+
+
+def test_what_one_client_tells_is_not_told_by_another() -> None:
+    """Bodies are remembered for clients that say the same: another version, news or order gives another body."""
+    held = Trust("token-1", "device-1", "", "city.example", 1, b"key", 5000)
+
+    def asked(trust: Trust, news: m.Invalidation | None = None) -> pb.DevicePolicyRequest:
+        body = m.fetch_device_policy(WHO, reason=1, trust=trust, invalidation=news).request.body
+        return pb.DeviceManagementRequest.FromString(body).policy_request
+
+    news = m.Invalidation(7, b"news")
+    for _ in range(2):
+        assert asked(held).requests[-1].timestamp == 5000
+        assert not asked(held).requests[-1].HasField("invalidation_version")
+        assert asked(held, news).requests[-1].invalidation_payload == b"news"
+        assert not asked(held, m.Invalidation(7, b"")).requests[-1].HasField("invalidation_version")
+        assert not asked(Trust("token-1", "device-1")).requests[-1].HasField("timestamp")
+    first, second = (
+        m.remote_commands(WHO, reason=2, trust=held, results=(m.CommandResult(0, number),)).request.body
+        for number in (1, 2)
+    )
+    assert first != second
+
+
 def test_a_key_is_vouched_for_in_both_forms(city: City) -> None:
     """Fields 8 and 9 say key, domain and version, field 7 key and domain, both signed with SHA-256 by the root."""
     vouched = city.root.vouch(city.first.public_der, "city.example", 7)
