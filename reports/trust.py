@@ -7,31 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.instrument import CHECKS, WINDOW_S, watched
 from reports.objectives import Objective
 from reports.percentiles import Ranked, rank_of
 from reports.record import OPERATOR, OUTCOMES, TRIGGERS
 from reports.runfolder import RunData
 from reports.steps import of_steps
 
-WINDOW_S: Final = 5.0
 WINDOW_STARTS: Final = 100
 WINDOW_PERCENT: Final = 98
 """Of a window's starts, whose lateness is judged. One pause of a tenth of a second is 2 % of a window: machines that
-others share have those, and they move no percentile of a run; a pause of a quarter second is found out."""
+others share have those, and they move no percentile of a run; where starts are many a quarter second is found out."""
 LATENESS_MS_AT_MOST: Final = 50.0
 LATENESS_SHARE_AT_MOST: Final = 0.05
 """Of the tightest latency or service objective."""
-RUNQUEUE_SHARE_AT_MOST: Final = 0.25
-"""Of a window, in which an engine was ready to run and had no core."""
-PRESSURE_SHARE_AT_MOST: Final = 0.9
-"""Of a window, in which any task of the machine waited for a core, unless the stand-in shares our cores: its own
-work raises the figure then, and the run queue of the engines tells what that cost us."""
 
+OURS: Final[dict[str, tuple[str, str]]] = {
+    "harness_descriptors": ("descriptors", "raise the limit (ulimit -n), or play with more engines (--engines)"),
+    "harness_ports": ("ports", "widen net.ipv4.ip_local_port_range, or play fewer devices on this machine"),
+    "harness_memory": ("memory for sockets", "play fewer devices on this machine"),
+}
+"""A sample's reasons that are our own machine's fault: what ran out, and what to do."""
 RATE_CAP: Final = "rate_cap"
 _OWN_STARTS: Final = (TRIGGERS.index("planned"), TRIGGERS.index("timer"))
 _SKIPPED: Final = OUTCOMES.index("skipped")
@@ -57,52 +60,48 @@ def judge_trust(data: RunData, objectives: Sequence[Objective]) -> Trust:
 
     Lateness is judged on planned and timer starts, which alone have an instant that we owe them, by what 98 of
     100 keep in the worst window: a stray start or two of a hundred tell nothing, more tell a machine that cannot keep
-    up. A window is 5 s, and longer where fewer than 100 starts fell into it, so that no single start decides. The
-    longest loop lag of each second is judged by its median over 5 s: a lone pause shows in lateness already, a lag
-    that stays stretches every answer we stamp.
+    up. A window is 5 s, and longer where fewer than 100 starts fell into it, so that no single start decides. What
+    the samples do not show, or do not name, the health rows tell (reports.instrument).
     """
     limit_ms = lateness_limit_ms(data.run, objectives)
     reasons = [str(reason) for reason in data.run.get("untrusted", ())]
     if not data.run.get("ended"):
         reasons.append("the run was killed before its end")
-    late = _lateness(data)
-    engines = _engines(data.health)
-    lag = {who: _column(rows, "loop_lag_ms") for who, rows in engines.items()}
-    queue = {who: _column(rows, "runqueue_ms") / 1000 for who, rows in engines.items()}
-    pressure = {who: _column(rows, "pressure_ms") / 1000 for who, rows in engines.items()}
-    shared = any(target["basis"] == "stand-in" for target in data.run["targets"].values())
-    figures = {
-        "lateness_ms": {**late, "limit": limit_ms},
-        "loop_lag_ms": {
-            "max": _highest(lag.values()),
-            "worst_window": max((worst(values, np.median) for values in lag.values()), default=None),
-            "limit": limit_ms,
-        },
-        "runqueue_share": {
-            "worst_window": max((worst(values, np.mean) for values in queue.values()), default=None),
-            "limit": RUNQUEUE_SHARE_AT_MOST,
-        },
-        "pressure_share": {
-            "worst_window": max((worst(values, np.mean) for values in pressure.values()), default=None),
-            "limit": None if shared else PRESSURE_SHARE_AT_MOST,
-        },
-    }
-    reasons += [f"{_SAYS[key].format(**figure)}" for key, figure in figures.items() if _over(figure)]
-    reasons += _ours(data) + _held_back(data)
+    targets = data.run["targets"].values()
+    shared = any(target["basis"] == "stand-in" for target in targets)
+    here = any(target["basis"] != "stand-in" and _is_here(target["url"]) for target in targets)
+    seen = watched(data.health, limit_ms=limit_ms, shared=shared, target_here=here)
+    found = {name: check(seen) for name, check in CHECKS.items()}
+    late = {**_lateness(data), "limit": limit_ms}
+    reasons += _ours(data) + [one.reason for one in found.values() if one.reason] + _late(late) + _held_back(data)
     notes = []
     if shared:
         notes.append("The stand-in shared our cores: its times and ours lengthen each other.")
-    if data.samples.size and not engines:
+    if here:
+        notes.append("A target runs on this machine: its times and ours may lengthen each other.")
+    if data.samples.size and not seen.engines:
         notes.append("No engine told how it fared; lateness alone was judged.")
+    figures = {"lateness_ms": late, **{name: one.figures for name, one in found.items()}}
     return Trust(not reasons, tuple(reasons), tuple(notes), figures)
 
 
-_SAYS: Final = {
-    "lateness_ms": "starts were {worst_window:.1f} ms late in the worst window, the limit is {limit:g} ms",
-    "loop_lag_ms": "an engine's loop lagged {worst_window:.1f} ms in the worst window, the limit is {limit:g} ms",
-    "runqueue_share": "an engine waited for a core {worst_window:.0%} of the worst window, the limit is {limit:.0%}",
-    "pressure_share": "tasks waited for a core {worst_window:.0%} of the worst window, the limit is {limit:.0%}",
-}
+def _is_here(url: str) -> bool:
+    """Whether a target's address is one of this machine's own, as far as its spelling tells."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _late(figure: Mapping[str, Any]) -> list[str]:
+    value, limit = figure["worst_window"], figure["limit"]
+    if value is None or value <= limit:
+        return []
+    at = figure["worst_at_s"]
+    return [f"starts were {value:.1f} ms late in the worst window, from run second {at:g}, the limit is {limit:g} ms"]
 
 
 def lateness_limit_ms(run: Mapping[str, Any], objectives: Sequence[Objective]) -> float:
@@ -140,12 +139,6 @@ def windows(instants: NDArray[np.float64], *, at_least: int = WINDOW_STARTS) -> 
     return [slice(first, end) for first, end in zip(cuts, [*cuts[1:], instants.size], strict=True)]
 
 
-def worst(values: NDArray[np.float64], middle: Any) -> float:
-    """The largest `middle` (mean, median) of any five seconds in a row; of all of them where there are fewer."""
-    wide = min(int(WINDOW_S), values.size)
-    return round(float(middle(np.lib.stride_tricks.sliding_window_view(values, wide), axis=1).max()), 4)
-
-
 def _lateness(data: RunData) -> dict[str, Any]:
     """Milliseconds from when a start's device could to when it was handed to the wire."""
     chosen = own_starts(data)
@@ -169,10 +162,15 @@ def _lateness(data: RunData) -> dict[str, Any]:
 
 
 def _ours(data: RunData) -> list[str]:
-    """Samples that ended as they did through our own machine's fault."""
-    ours = [index for index, name in enumerate(data.run["reasons"]) if name.startswith("harness_")]
-    counts = np.bincount(data.samples["reason"], minlength=len(data.run["reasons"]))
-    return [f"samples that ended as {data.run['reasons'][at]}: {counts[at]:,}" for at in ours if counts[at]]
+    """What our own machine had none left of, how often it was missed, and what to do."""
+    reasons = []
+    for index, name in enumerate(data.run["reasons"]):
+        missed = data.samples[data.samples["reason"] == index] if name in OURS else data.samples[:0]
+        if missed.size:
+            what, remedy = OURS[name]
+            at = float(missed["done"].min())
+            reasons.append(f"{what} ran out {missed.size:,} times, first at run second {at:.1f}; {remedy}")
+    return reasons
 
 
 def _held_back(data: RunData) -> list[str]:
@@ -180,24 +178,3 @@ def _held_back(data: RunData) -> list[str]:
     names = list(data.run["reasons"])
     held = int((data.samples["reason"] == names.index(RATE_CAP)).sum()) if RATE_CAP in names else 0
     return [f"max_rate_per_s held {held:,} exchanges back: less was asked than the scenario says"] if held else []
-
-
-def _engines(health: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in health:
-        if str(row["who"]).startswith("engine"):
-            found.setdefault(row["who"], []).append(row)
-    return found
-
-
-def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
-    return np.array([row.get(key, 0.0) for row in rows], np.float64)
-
-
-def _highest(columns: Any) -> float | None:
-    return max((float(values.max()) for values in columns), default=None)
-
-
-def _over(figure: Mapping[str, Any]) -> bool:
-    value, limit = figure["worst_window"], figure["limit"]
-    return value is not None and limit is not None and value > limit

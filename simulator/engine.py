@@ -168,6 +168,7 @@ class Engine:
         self.order = order
         self.out = out
         self.stopped = asyncio.Event()
+        self._frames = 0
 
     async def play(self, instructions: asyncio.StreamReader) -> None:
         """Get ready, wait for t0, play to the end, tell how many samples there are."""
@@ -179,7 +180,7 @@ class Engine:
         self._send(pipe.READY)
         t0_line = await instructions.readline()
         if t0_line in (b"", b"stop\n"):
-            self._send(pipe.END, {"samples": 0, "ours": {}})
+            self._end(0)
             return
         t0 = json.loads(t0_line)
         clock = RealClock(t0["t0"], t0["utc"])
@@ -218,7 +219,7 @@ class Engine:
             self._flush(tape, recorder)
         if player.failure is not None:
             raise player.failure
-        self._send(pipe.END, {"samples": tape.count, "ours": dict(tape.ours)})
+        self._end(tape.count)
 
     async def _obey(self, instructions: asyncio.StreamReader) -> None:
         """Any further line, or the end of standard input, stops the run."""
@@ -250,7 +251,12 @@ class Engine:
         if lines:
             self._send(pipe.ENROLLMENTS, lines)
 
+    def _end(self, samples: int) -> None:
+        """Tell how much there is, so that whoever collects it knows when some is lost."""
+        self._send(pipe.END, {"samples": samples, "frames": self._frames})
+
     def _send(self, kind: bytes, payload: Any = b"") -> None:
+        self._frames += 1
         self.out.write(pipe.frame(kind, payload) if isinstance(payload, bytes) else pipe.json_frame(kind, payload))
 
 

@@ -1,8 +1,8 @@
 """The frames between an engine and the runner: a kind, a length, a payload. Bytes only; no pipe is opened here.
 
-Engine to runner: READY, then SAMPLES, EXAMPLE, ENROLLMENTS and HEALTH as they come, END with the number of samples it
-sent (or FAILED with a traceback). Runner to engine: one JSON line with the whole plan, one with t0, then silence; the
-engine lives while its standard input is open.
+Engine to runner: READY, then SAMPLES, EXAMPLE, ENROLLMENTS and HEALTH as they come, END with the number of samples and
+of frames it sent (or FAILED with a traceback). Runner to engine: one JSON line with the whole plan, one with t0, then
+silence; the engine lives while its standard input is open.
 """
 
 from __future__ import annotations

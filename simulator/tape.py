@@ -36,7 +36,6 @@ class Tape:
         self._examples: list[dict[str, Any]] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self.count = 0
-        self.ours: Counter[str] = Counter()
 
     def sample(
         self,
@@ -77,8 +76,6 @@ class Tape:
         The URL loses its query: identities and tokens travel there. A detail may hold a server's own words: they lose
         what looks like a person or a token.
         """
-        if trouble.reason.startswith("harness_"):
-            self.ours[trouble.reason] += 1
         key = (step, trouble.reason)
         self._seen[key] += 1
         if self._seen[key] <= EXAMPLES_EACH:

@@ -79,8 +79,8 @@ class Conductor:
         self._unclaimed = list(range(len(orders)))
         self._say: dict[int, Callable[[bytes], None]] = {}
         self._ready: set[int] = set()
-        self._received = dict.fromkeys(range(len(orders)), 0)
-        self._sent: dict[int, int] = {}
+        self._received = {shard: [0, 0] for shard in range(len(orders))}
+        self._sent: dict[int, list[int]] = {}
         self._over: set[int] = set()
         self._changed = Event()
         self._stopping = False
@@ -108,9 +108,10 @@ class Conductor:
 
     def take(self, shard: int, kind: bytes, payload: bytes) -> None:
         """One frame of one engine."""
+        self._received[shard][1] += kind != pipe.END
         if kind == pipe.SAMPLES:
             records = np.frombuffer(payload, SAMPLE)
-            self._received[shard] += records.size
+            self._received[shard][0] += records.size
             self.listener.samples(payload, records)
             merge(self.environment.stats, records, self.steps, self.t0_utc)
         elif kind == pipe.HEALTH:
@@ -126,9 +127,7 @@ class Conductor:
             self._changed.set()
         elif kind == pipe.END:
             told = json.loads(payload)
-            self._sent[shard] = told["samples"]
-            for reason, count in told["ours"].items():
-                self.listener.distrust(f"engine {shard}: {reason.removeprefix('harness_')} ran out {count} times")
+            self._sent[shard] = [told["samples"], told["frames"]]
         elif kind == pipe.FAILED:
             self.listener.failed(json.loads(payload)["traceback"])
 
@@ -138,9 +137,14 @@ class Conductor:
         self._changed.set()
         sent = self._sent.get(shard)
         if sent is None:
-            self.listener.distrust(f"engine {shard} was lost (exit {code}); its devices played no further")
+            how = "tore a frame" if torn else "was lost"
+            self.listener.distrust(f"engine {shard} {how} (exit {code}); its devices played no further")
         elif torn or sent != self._received[shard]:
-            self.listener.distrust(f"engine {shard} sent {sent} samples, {self._received[shard]} arrived")
+            samples, frames = self._received[shard]
+            self.listener.distrust(
+                f"of what engine {shard} sent, {samples:,} of {sent[0]:,} samples and {frames:,} of {sent[1]:,} frames"
+                " arrived: a part of the record is lost"
+            )
 
     def play(self, tick: Callable[[], None]) -> None:
         """Start all engines, play until the last has ended; `tick` is called about four times a second."""

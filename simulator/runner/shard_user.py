@@ -37,7 +37,7 @@ class Shards(Protocol):
         """One frame of one engine."""
 
     def ended(self, shard: int, code: int, *, torn: bool) -> None:
-        """The engine of that shard is gone; `torn`: in the middle of a frame."""
+        """The engine of that shard is gone; `torn`: a frame did not come whole."""
 
 
 class ShardUser(User):
@@ -70,12 +70,15 @@ def play_shard(conductor: Shards, shard: int) -> None:
 
 
 def _read(process: subprocess.Popen[bytes], conductor: Shards, shard: int) -> bool:
-    """Hand frames on until the engine closes its output. Returns: whether the last one was torn."""
+    """Hand frames on until the engine closes its output. Returns: whether one was torn, after which none is read."""
     frames = pipe.Frames()
     stdout: Any = process.stdout
-    while data := stdout.read1(READ_SIZE):
-        for kind, payload in frames.feed(data):
-            conductor.take(shard, kind, payload)
+    try:
+        while data := stdout.read1(READ_SIZE):
+            for kind, payload in frames.feed(data):
+                conductor.take(shard, kind, payload)
+    except pipe.BadFrame:
+        return True
     return frames.rest > 0
 
 
