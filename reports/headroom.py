@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.series import Row
-
 
 def nearest(objectives: Sequence[Mapping[str, Any]]) -> tuple[float, Mapping[str, Any]] | None:
     """The objective that is nearest to its limit, or furthest beyond it, and which share of the limit it takes."""
@@ -18,19 +16,16 @@ def nearest(objectives: Sequence[Mapping[str, Any]]) -> tuple[float, Mapping[str
     return max(shares, key=lambda pair: pair[0], default=None)
 
 
-def of_harness(harness: Mapping[str, Any], processes: Sequence[Row]) -> list[dict[str, Any]]:
+def of_harness(harness: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Our own measures that have a limit.
 
     Args:
-        harness: of summary.json: each measure has `worst_window` and `limit`. processes: series.processes.
-    Returns: rows of `name`, `value`, `limit` (milliseconds where the name ends in _ms, else shares of 1) and `used`.
+        harness: of summary.json: each measure has `worst_window` and `limit`, in the unit that its name ends in.
+    Returns: rows of `name`, `value`, `limit` and `used`, the share of the limit.
     """
     rows = [
         {"name": name, "value": measure["worst_window"], "limit": measure["limit"]}
         for name, measure in harness.items()
         if isinstance(measure, Mapping) and measure.get("limit") and measure.get("worst_window") is not None
     ]
-    busiest = max((row["cpu_share"] for row in processes if str(row["who"]).startswith("engine")), default=None)
-    if busiest is not None:
-        rows.append({"name": "core", "value": busiest, "limit": 1.0})
     return [{**row, "used": row["value"] / row["limit"]} for row in rows]

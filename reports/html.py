@@ -60,6 +60,7 @@ def _environment(lang: Lang) -> Environment:
         "share": wording.share,
         "size": wording.size,
         "figure": wording.figure,
+        "gauged": wording.gauged,
         "clock": wording.city_clock,
         "count": "{:,}".format,
         "soft": _soft,

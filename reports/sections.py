@@ -24,13 +24,6 @@ from reports.way import milestone_of
 
 STEPS_SHOWN: Final = 120
 
-_GATE: Final[dict[str, Callable[[float], str]]] = {
-    "lateness_ms": wording.duration,
-    "loop_lag_ms": wording.duration,
-    "runqueue_share": wording.share,
-    "pressure_share": wording.share,
-}
-
 Content = Mapping[str, Any]
 
 
@@ -78,7 +71,7 @@ def objectives(of: Story) -> Content:
     return {
         "rows": [{**row, "gauge": _gauge(row)} for row in of.summary["objectives"]],
         "tested": wording.what_was_tested(of.run, of.summary, of.say),
-        "headroom": of_harness(of.summary["harness"], processes(of.data)),
+        "headroom": of_harness(of.summary["harness"]),
     }
 
 
@@ -167,11 +160,9 @@ def harness(of: Story) -> Content:
 def honesty(of: Story) -> Content:
     """How far the numbers carry: what the run tells of its own measuring, and the gate's figures."""
     gate = []
-    for key, show in _GATE.items():
-        figure = of.summary["harness"][key]
-        if figure["worst_window"] is not None:
-            limit = None if figure["limit"] is None else show(figure["limit"])
-            gate.append({"key": f"honesty.{key}", "measured": show(figure["worst_window"]), "limit": limit})
+    for name, figure in of.summary["harness"].items():
+        if isinstance(figure, Mapping) and figure.get("worst_window") is not None:
+            gate.append({"name": name, "measured": figure["worst_window"], "limit": figure["limit"]})
     return {"sentences": list(sentences(of.summary["honesty"], of.say)), "gate": gate}
 
 

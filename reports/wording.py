@@ -6,9 +6,9 @@ What the verdict is called, what was tested, and how a figure reads. Nothing is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reports.messages import ENGLISH, Say
 
@@ -161,6 +161,11 @@ def duration(ms: float | None) -> str:
     return f"{ms / 1000:.3g} s" if ms < 999_500 else f"{ms / 1000:,.0f} s"
 
 
+def gauged(value: float, name: str) -> str:
+    """A measure of our own, by the unit that its name ends in."""
+    return next(show(value) for unit, show in _GAUGED.items() if name.endswith(unit))
+
+
 def span(low_ms: float | None, high_ms: float | None, say: Say = ENGLISH) -> str:
     """From one to another number of milliseconds; the unit is said once where it is the same."""
     if low_ms is None:
@@ -219,3 +224,11 @@ def _some(rows: list[Any], every: list[Any], say: Say) -> dict[str, object]:
     names = say("list.comma").join(say.heard(row["name"]) for row in rows[:4])
     names = say("names.more", names=names, more=len(rows) - 4) if len(rows) > 4 else names
     return {"some": len(rows), "every": len(every), "names": names}
+
+
+_GAUGED: Final[dict[str, Callable[[float], str]]] = {
+    "_ms": duration,
+    "_s": lambda seconds: duration(seconds * 1000),
+    "_share": share,
+    "_cores": lambda cores: f"{cores:.2f}",
+}

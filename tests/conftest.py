@@ -36,6 +36,7 @@ ALONE = frozenset(
         "test_sign_in_runs.py",
         "test_simplesamlphp.py",
         "test_target_gives_in.py",
+        "test_trust_gate.py",
         "test_truth_engine.py",
     }
 )

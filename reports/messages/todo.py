@@ -163,12 +163,6 @@ TODO: Final[dict[str, tuple[str, str]]] = {
     ),
     # how far the limits are
     "headroom.nearest": ("Nearest limit", "最も上限に近い目標"),
-    "headroom.of_limit": ("{share} of it: {name}", "上限の {share}: {name}"),
     "headroom.harness": ("What the harness still had", "負荷発生側の余裕"),
     "headroom.used": ("{value} of {limit}, {share} used", "{limit} 中 {value}、{share} 使用"),
-    "headroom.lateness_ms": ("Starts sent late", "開始の遅れ"),
-    "headroom.loop_lag_ms": ("Loop lag", "ループの遅れ"),
-    "headroom.runqueue_share": ("Waiting for a core", "CPU の空き待ち"),
-    "headroom.pressure_share": ("CPU pressure", "CPU の混雑"),
-    "headroom.core": ("Busiest engine, of one core", "最も忙しいエンジン(1 コア比)"),
 }

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.instrument import worst
 from reports.objectives import Objective, read_objectives
 from reports.runfolder import RunData
-from reports.trust import Trust, judge_trust, lateness_limit_ms, windows, worst
+from reports.trust import Trust, judge_trust, lateness_limit_ms, windows
 
 
 def starts(late_ms: Any, *, spacing_s: float = 0.02, **columns: Any) -> np.ndarray:
@@ -124,7 +125,7 @@ def test_a_lasting_loop_lag_untrusts_and_a_lone_one_does_not() -> None:
     assert trust(starts([1.0] * 100), health).trustworthy
     health[34]["loop_lag_ms"] = 900.0
     found = trust(starts([1.0] * 100), health)
-    assert "loop lagged 900.0 ms" in found.reasons[0]
+    assert "the loop of engine-0 lagged 900.0 ms" in found.reasons[0]
 
 
 def test_waiting_for_a_core_untrusts_engines_only() -> None:
@@ -137,10 +138,51 @@ def test_waiting_for_a_core_untrusts_engines_only() -> None:
 
 def test_cpu_pressure_untrusts_unless_the_stand_in_makes_it() -> None:
     """The same pressure on a machine of our own is ours."""
-    pressed = [row for who in ("engine-0", "engine-1") for row in rows(60, who=who, pressure_ms=950.0)]
+    pressed = rows(60) + rows(60, who="run", pressure_ms=950.0)
     named = {"identity": {"url": "https://sso.city.example", "basis": "target"}}
     assert "95%" in trust(starts([1.0] * 100), pressed, targets=named).reasons[0]
     assert trust(starts([1.0] * 100), pressed).trustworthy
+
+
+def test_what_others_take_untrusts_where_they_leave_less_than_a_core() -> None:
+    """0.6 of two cores with 0.7 left is too much; with one left it harms nobody; nor where a target runs here."""
+    short = rows(60) + rows(60, who="run", others_ms=600.0, idle_ms=700.0, cores=2)
+    (reason,) = trust(starts([1.0] * 100), short).reasons
+    assert reason.startswith("others took 0.60 of our 2 cores from run second 0")
+    spare = rows(60) + rows(60, who="run", others_ms=600.0, idle_ms=1000.0, cores=2)
+    assert trust(starts([1.0] * 100), spare).trustworthy
+    here = {"identity": {"url": "http://127.0.0.1:8080", "basis": "target"}}
+    assert trust(starts([1.0] * 100), short, targets=here).trustworthy
+
+
+@pytest.mark.parametrize(("pauses", "found"), [(3, 0), (4, 1)])
+def test_four_quarters_of_a_second_untrust(pauses: int, found: int) -> None:
+    """A loop that stood still 250 ms four times within ten minutes; three times is a machine that others share."""
+    health = rows(60)
+    for second in range(20, 20 + pauses):
+        health[second]["pauses"] = [[0.5, 250.0, 0.0, 0.0]]
+    reasons = trust(starts([1.0] * 100), health).reasons
+    assert len(reasons) == found
+    assert not found or "stood still 4 times, 1.00 s in all, the longest 250 ms" in reasons[0]
+    assert not found or "was stopped; look at the hypervisor" in reasons[0]
+
+
+@pytest.mark.parametrize(("key", "says"), [("wall_ms", "the wall clock jumped +3.20 s"), ("asleep_ms", "slept")])
+def test_a_clock_that_jumps_untrusts(key: str, says: str) -> None:
+    """3.2 s in one row of an engine; 80 ms are a clock that is steered into place."""
+    health = rows(60)
+    health[30][key] = 80.0
+    assert trust(starts([1.0] * 100), health).trustworthy
+    health[31][key] = 3200.0
+    (reason,) = trust(starts([1.0] * 100), health).reasons
+    assert says in reason
+
+
+def test_an_engine_at_its_limit_untrusts() -> None:
+    """950 ms of each second; 850 are told and no more."""
+    (reason,) = trust(starts([1.0] * 100), rows(60, cpu_ms=950.0)).reasons
+    assert reason.startswith("engine-0 was saturated: busy 95% of the time")
+    assert trust(starts([1.0] * 100), rows(60, cpu_ms=850.0)).trustworthy
 
 
 def test_what_the_runner_noted_untrusts() -> None:
@@ -153,7 +195,9 @@ def test_our_own_exhaustion_untrusts() -> None:
     """A single sample that ended for want of a descriptor."""
     samples = starts([1.0] * 100)
     samples["reason"][7], samples["outcome"][7] = made_run.REASONS.index("harness_descriptors"), 4
-    assert trust(samples).reasons == ("samples that ended as harness_descriptors: 1",)
+    (reason,) = trust(samples).reasons
+    assert reason.startswith("descriptors ran out 1 times")
+    assert "ulimit -n" in reason
 
 
 def test_a_killed_run_is_not_trusted() -> None:

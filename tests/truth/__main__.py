@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests.tables import Maker, tell
-from tests.truth import arrivals, bands, capacity, compare, delays, echoes, failures, freeze, order
+from tests.truth import arrivals, bands, capacity, compare, delays, echoes, failures, freeze, gate, order
 
 TRUTHS: dict[str, Maker] = {
     "freeze": freeze.rows,
@@ -15,6 +15,7 @@ TRUTHS: dict[str, Maker] = {
     "bands": bands.rows,
     "echoes": echoes.rows,
     "order": order.rows,
+    "gate": gate.rows,
     "capacity": capacity.rows,
     "compare": compare.rows,
 }

@@ -98,7 +98,7 @@ def stuck() -> tuple[Any, int]:
         path.write_text(STUCK)
         scenario = load(str(path), known=KNOWN)
         samples = np.frombuffer(rehearse(scenario).samples, SAMPLE)
-        run = run_record(compose(What(str(path))), 1, {}, [])
+        run = run_record(compose(What(str(path))), 1, "embedded", {}, [])
     return summarise(RunData(Path("rehearsed"), run, samples))["steps"]["ready"], scenario.staff
 
 

@@ -60,7 +60,7 @@ def rehearsed(devices: int, shards: int) -> bytes:
     scenario = load(str(DAY), known=KNOWN, overrides=Overrides(devices=devices))
     samples = np.frombuffer(rehearse(scenario, shards=shards).samples, SAMPLE)
     samples = samples[samples["device"] != OPERATOR]
-    run = run_record(compose(What(str(DAY), devices=devices)), 1, {}, [])
+    run = run_record(compose(What(str(DAY), devices=devices)), 1, "embedded", {}, [])
     return summary(samples, {**run, "partial": False, "ended": {"utc": "", "reason": "complete", "detail": ""}})
 
 

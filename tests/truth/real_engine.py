@@ -158,7 +158,7 @@ def _record(order: Order) -> dict[str, Any]:
         verification_key=order.verification_key,
         accounts=order.accounts,
     )
-    run = run_record(composition, order.shards, order.urls, ["run", "truth"])
+    run = run_record(composition, order.shards, "embedded", order.urls, ["run", "truth"])
     edges_s, counts = planned_curve(order.scenario, order.lead_s, (JOURNEY,), width_s=0.1)
     return {
         **run,
