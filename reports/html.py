@@ -19,7 +19,7 @@ from reports.charts import Chart
 from reports.messages import Lang, Say
 from reports.steps import is_milestone
 
-_SPOKEN: Final = (wording.span, wording.measured, wording.over, wording.time_of, wording.change)
+_SPOKEN: Final = (wording.span, wording.measured, wording.band, wording.over, wording.time_of, wording.change)
 """Number formats with a word in them: on a page they speak its language."""
 
 

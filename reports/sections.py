@@ -210,7 +210,7 @@ def _drawn(of: Story, *makers: Callable[[Story], Iterable[Chart]]) -> dict[str, 
 
 def _gauge(row: Mapping[str, Any]) -> dict[str, float] | None:
     """Where value, band and limit stand on a bar, in percent of its length; None where there is nothing to draw."""
-    if row["value"] is None:
+    if row["value"] is None or row["unit"] == "clock":
         return None
     known = [x for x in (row["value"], row["high"], row["limit"]) if x is not None]
     full = max(known) * 1.15 or 1.0

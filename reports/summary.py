@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from reports.evidence import Gathering, measure
 from reports.honesty import honesty
-from reports.objectives import ALL, Evidence, combined, judge, read_objectives
+from reports.objectives import Evidence, combined, judge, read_objectives
 from reports.outages import outages
 from reports.percentiles import Ranked
 from reports.record import OUTCOMES, Samples
@@ -51,8 +52,7 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
     scenario = data.run["scenario"]
     objectives = read_objectives(scenario["folded"])
     rows: dict[str, Any] = {}
-    evidence: dict[str, Evidence] = {}
-    wanted = {one.step for one in objectives}
+    gathered = Gathering(data.run, objectives)
     phases = _Phases(float(data.run["lead_s"]))
     for name in steps.names:
         samples = steps.rows(name)
@@ -60,13 +60,11 @@ def summarise(data: RunData, steps: Steps | None = None) -> dict[str, Any]:
             phases.add(samples)
         measured = measure(name, samples)
         rows[name] = _row(name, samples, measured, data.run)
-        if name in wanted:
-            evidence[name] = measured
-    evidence[ALL] = _all(rows)
+        gathered.take(name, samples, measured)
     trust = judge_trust(data, objectives)
     partial = bool(data.run.get("partial", True)) or not data.run.get("ended")
     barred = _barred(trust.trustworthy, partial)
-    judged = [judge(one, evidence.get(one.step), barred=barred) for one in objectives]
+    judged = [judge(one, gathered.of(one), barred=barred) for one in objectives]
     return {
         "format": FORMAT,
         "scenario": scenario["name"],
@@ -101,13 +99,6 @@ def _barred(trustworthy: bool, partial: bool) -> str:
     if not trustworthy:
         return "the run cannot be trusted"
     return "the run did not come to its end" if partial else ""
-
-
-def measure(name: str, rows: Samples) -> Evidence:
-    """The times of one step in rank order. A milestone has no service time: nothing of it is handed to the wire."""
-    ok = rows["outcome"] == _OK
-    service = None if is_milestone(name) else Ranked(rows["done"] - rows["sent"], ok)
-    return Evidence(int(rows.size), int(rows.size - ok.sum()), Ranked(rows["done"] - rows["due"], ok), service)
 
 
 def _row(name: str, rows: Samples, measured: Evidence, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,12 +141,6 @@ def _times(ranked: Ranked) -> tuple[dict[str, float | None], dict[str, list[floa
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None or math.isinf(seconds) else round(seconds * 1000, 3)
-
-
-def _all(rows: Mapping[str, Any]) -> Evidence:
-    counted = [row for name, row in rows.items() if not is_milestone(name)]
-    count = sum(row["count"] for row in counted)
-    return Evidence(count, count - sum(row["ok"] for row in counted))
 
 
 def _devices(run: Mapping[str, Any], steps: Steps) -> dict[str, int]:

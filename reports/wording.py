@@ -128,17 +128,28 @@ def _shared(accounts: Mapping[str, Any], say: Say) -> str:
 
 
 def figure(value: float | None, unit: str) -> str:
-    """An objective's figure: seconds or a share of 1."""
+    """An objective's figure: seconds, a share of 1, or (unit "clock") city seconds after midnight."""
     if value is None:
         return NOTHING
+    if unit == "clock":
+        return city_clock(value)
     return share(value) if unit == "share" else duration(value * 1000)
 
 
 def measured(objective: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What was measured of an objective of summary.json."""
     if objective["value"] is None and "at_least" in objective:
-        return over(objective["at_least"] * 1000, say)
+        known = objective["at_least"]
+        return say("figure.none_ok") if known is None else f"> {figure(known, objective['unit'])}"
     return figure(objective["value"], objective["unit"])
+
+
+def band(objective: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """The band of an objective of summary.json that has one; its upper end may lie among outcomes other than ok."""
+    low, high, unit = objective["low"], objective["high"], objective["unit"]
+    if unit == "s":
+        return span(1000 * low, None if high is None else 1000 * high, say)
+    return say("figure.over", figure=figure(low, unit)) if high is None else f"{figure(low, unit)}–{figure(high, unit)}"
 
 
 def time_of(row: Mapping[str, Any], name: str, say: Say = ENGLISH) -> str:

@@ -19,7 +19,8 @@ from scenarios.arrivals import Arrivals
 from scenarios.citytime import text
 from scenarios.evidence import part, samples_needed
 from scenarios.faults import Loc, ScenarioFaults, explain, fault, shown
-from scenarios.schema import Act, Day, Enrollment, Known, Objective, Scenario
+from scenarios.objective import ALL, Objective
+from scenarios.schema import Act, Day, Enrollment, Known, Scenario
 from scenarios.sign_in import SignIn
 
 HERE = Path(__file__).parent
@@ -155,7 +156,7 @@ def _fold(data: dict[str, Any], name: str, city: dict[str, Any] | None, override
 
 def _context(known: Known, city: dict[str, Any] | None) -> dict[str, Any]:
     """The names that the models check against; a list that cannot be read is not checked against."""
-    names = {"journeys": known.journeys, "steps": (*known.steps, "all"), "actions": known.actions}
+    names = {"journeys": known.journeys, "steps": (*known.steps, ALL), "actions": known.actions}
     for key in ("departments", "sites"):
         kinds = (city or {}).get(key)
         if isinstance(kinds, list) and all(isinstance(kind, dict) for kind in kinds):
@@ -200,6 +201,12 @@ def _across(folded: dict[str, Any], file: str) -> Iterator[str]:
         act = _valid(Act, table)
         if day and act and not day.start_s <= act.at_s <= day.end_s:
             yield fault(file, f"operator[{index}].at", text(act.at_s), f"a city time within the day, {_span(day)}")
+    for index, table in _tables(folded, "objectives"):
+        objective = _valid(Objective, table)
+        for key in ("from", "until", "done_by") if day and objective else ():
+            at = getattr(objective, f"{key}_s")
+            if at is not None and not day.start_s <= at <= day.end_s:
+                yield fault(file, f"objectives[{index}].{key}", text(at), f"a city time within the day, {_span(day)}")
 
 
 def _span(day: Day) -> str:
@@ -207,7 +214,7 @@ def _span(day: Day) -> str:
 
 
 def _uncarried(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
-    """Objectives whose percentile the planned count cannot carry."""
+    """Objectives whose percentile, or share of devices, the planned count cannot carry."""
     keep = ("name", "organisation", "devices", "waves", "operator", "updates")
     alone = {"title": "-", "question": "-", "day": {"start": "00:00", "end": "24:00"}}
     scenario = _valid(Scenario, alone | {key: folded[key] for key in keep if key in folded})
@@ -215,13 +222,14 @@ def _uncarried(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]
         return
     for index, table in _tables(folded, "objectives"):
         objective = _valid(Objective, table)
-        if objective is None or objective.percentile is None:
+        if objective is None or objective.least_percentile is None:
             continue
-        count, needed = planned(scenario, objective.step, known), samples_needed(objective.percentile)
+        count, needed = planned(scenario, objective.step, known), samples_needed(objective.least_percentile)
         if count is not None and count < needed:
-            carried = f"a percentile that {count} planned samples of {objective.step} can carry"
+            key, kind = ("percentile", "percentile") if objective.percentile else ("done_share", "share")
+            carried = f"a {kind} that {count} planned samples of {objective.step} can carry"
             advice = f"{carried} (it needs {needed}): plan more devices, or ask for less"
-            yield fault(file, f"objectives[{index}].percentile", objective.percentile, advice)
+            yield fault(file, f"objectives[{index}].{key}", getattr(objective, key), advice)
 
 
 def planned(scenario: Scenario, step: str, known: Known) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +26,7 @@ from scenarios.arrivals import Arrivals, later
 from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
 from scenarios.citytime import CityTime
 from scenarios.evidence import part
+from scenarios.objective import Objective, known
 from scenarios.organisation import Organisation
 from scenarios.sign_in import SignIn
 
@@ -50,18 +51,6 @@ class Known:
     once_per: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"ready": ("boot",), "signed_in": LIDS})
 
 
-def _known(what: str) -> Callable[[str, ValidationInfo], str]:
-    """A validator: the name is among the context's names of that kind (without a context, as in an engine, any is)."""
-
-    def check(name: str, info: ValidationInfo) -> str:
-        names = (info.context or {}).get(what)
-        if names is not None and name not in names:
-            raise PydanticCustomError("name", "a known name", {"names": names})
-        return name
-
-    return check
-
-
 class Day(Frozen):
     """The stretch of the day that is played."""
 
@@ -81,8 +70,8 @@ class Day(Frozen):
 class Members(Frozen):
     """The staff of one department, at one site, or both."""
 
-    department: Annotated[Text, AfterValidator(_known("departments"))] | None = None
-    site: Annotated[Text, AfterValidator(_known("sites"))] | None = None
+    department: Annotated[Text, AfterValidator(known("departments"))] | None = None
+    site: Annotated[Text, AfterValidator(known("sites"))] | None = None
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -104,7 +93,7 @@ class Wave(Frozen):
 
     name: Text
     who: Who
-    journey: Annotated[Text, AfterValidator(_known("journeys"))]
+    journey: Annotated[Text, AfterValidator(known("journeys"))]
     arrivals: Arrivals
     share: PositiveShare = 1
     """Of those named by `who`."""
@@ -137,7 +126,7 @@ class Act(Frozen):
     """Something the operator does during the morning."""
 
     at_s: CityTime = Field(alias="at")
-    act: Annotated[Text, AfterValidator(_known("actions"))]
+    act: Annotated[Text, AfterValidator(known("actions"))]
     with_: dict[str, JsonValue] = Field(alias="with", default_factory=dict)
     """What the act needs to know."""
 
@@ -183,34 +172,6 @@ class Backend(Frozen):
     enrollment: Terms = Terms()
     robot_accounts: bool = False
     """Whether each device gets an account of its own."""
-
-
-class Objective(Frozen):
-    """A limit that the morning has to keep: one of a latency, a service time and an error share."""
-
-    step: Annotated[Text, AfterValidator(_known("steps"))]
-    """A step or a milestone; "all" for the error share of all steps."""
-    percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
-    latency_s_at_most: Positive | None = None
-    """From the instant it should have started."""
-    service_s_at_most: Positive | None = None
-    """From the instant it was sent."""
-    error_share_at_most: Share | None = None
-    """Outcomes other than ok."""
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
-        limits = (self.latency_s_at_most, self.service_s_at_most, self.error_share_at_most)
-        if sum(limit is not None for limit in limits) != 1:
-            keys = "latency_s_at_most, service_s_at_most, error_share_at_most"
-            raise PydanticCustomError("limit", "exactly one of {keys}", {"keys": keys})
-        if (self.error_share_at_most is None) != (self.percentile is not None):
-            raise PydanticCustomError(
-                "limit", "a percentile with a latency or service time, and none with an error share"
-            )
-        if self.step == "all" and self.error_share_at_most is None:
-            raise PydanticCustomError("limit", 'a step or milestone; "all" is for error shares')
-        return self
 
 
 class Harness(Frozen):

@@ -21,6 +21,7 @@ from scenarios.whatifs import what_if
 from simulator import credentials
 from simulator.accounts import Accounts, listed_accounts
 from simulator.act_checks import wrong_acts
+from simulator.carried import uncarried
 from simulator.device import EnrollmentLogin
 from simulator.enrollments_file import EnrollmentsFile, Origin
 from simulator.errors import UserError
@@ -149,6 +150,8 @@ def compose(what: What, *, judged: bool = True) -> Composition:
     faults += _unplayable(scenario, targets)
     if faults:
         raise UserError(*faults)
+    if judged and (missed := list(uncarried(scenario, KNOWN))):
+        raise UserError(*missed)
     kept = 0 if enrollments is None else int(enrollments.enrolled(scenario.devices).sum())
     lead = lead_s(scenario, scenario.devices - kept)
     return Composition(

@@ -144,6 +144,7 @@ COMPOSERS = (
     "simulator.memory",
     "simulator.composition",
     "simulator.act_checks",
+    "simulator.carried",
     "simulator.conclusion",
     "simulator.capacity",
     "simulator.capacity_conclusion",

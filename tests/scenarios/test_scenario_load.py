@@ -162,7 +162,7 @@ def good(folder: Path, text: str, overrides: Overrides | None = None) -> Scenari
             "[[waves]]",
             '[[objectives]]\nstep = "ready"\npercentile = 95\n[[waves]]',
             'mine.toml: objectives[0] = {"step": "ready", "percentile": 95}: expected exactly one of '
-            "latency_s_at_most, service_s_at_most, error_share_at_most",
+            "latency_s_at_most, service_s_at_most, error_share_at_most, done_by, done_within_s",
             id="objective without a limit",
         ),
         pytest.param(
