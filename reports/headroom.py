@@ -11,7 +11,7 @@ def nearest(objectives: Sequence[Mapping[str, Any]]) -> tuple[float, Mapping[str
     shares = [
         (float("inf") if row["value"] is None else row["value"] / row["limit"], row)
         for row in objectives
-        if row["limit"] and (row["value"] is not None or "at_least" in row)
+        if row["limit"] and row["unit"] != "clock" and (row["value"] is not None or "at_least" in row)
     ]
     return max(shares, key=lambda pair: pair[0], default=None)
 

@@ -139,9 +139,9 @@ def judge(objective: Objective, evidence: Evidence | None, *, barred: str = "") 
         evidence: what was measured of the objective's step; None where nothing was.
         barred: why this run decides nothing (it is not to be trusted, or did not come to its end).
 
-    Returns: a row of summary.json's `objectives`. `value`, `low` and `high` have the unit of the limit; null is a
-        percentile among outcomes other than ok (then there is `at_least`, the largest ok one or null), no band, or no
-        evidence, and `reason` says which.
+    Returns: a row of summary.json's `objectives`. `count` and `not_ok` are the evidence's. `value`, `low` and `high`
+        have the unit of the limit; null is a percentile among outcomes other than ok (then there is `at_least`, the
+        largest ok one or null), no band, or no evidence, and `reason` says which.
     """
     row: dict[str, Any] = {
         "name": objective.name,
@@ -153,6 +153,8 @@ def judge(objective: Objective, evidence: Evidence | None, *, barred: str = "") 
         "value": None,
         "low": None,
         "high": None,
+        "count": 0 if evidence is None else evidence.count,
+        "not_ok": 0 if evidence is None else evidence.not_ok,
     }
     verdict: Verdict
     if evidence is None or not evidence.count:

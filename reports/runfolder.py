@@ -69,15 +69,7 @@ class RunFolder:
     @classmethod
     def create(cls, base: Path, name: str, utc: datetime) -> RunFolder:
         """Make `base`/<UTC>-<scenario>/, with -2, -3 ... behind it while that exists."""
-        stem = f"{utc:%Y%m%dT%H%M%SZ}-{name}"
-        base.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            path = base / (stem if number == 1 else f"{stem}-{number}")
-            with contextlib.suppress(FileExistsError):
-                path.mkdir()
-                return cls(path)
-            number += 1
+        return cls(new_folder(base, name, utc))
 
     @classmethod
     def named(cls, path: Path) -> RunFolder:
@@ -136,6 +128,19 @@ class RunFolder:
         """Close the files. Idempotent."""
         for file in (self._samples, self._examples, self._health):
             file.close()
+
+
+def new_folder(base: Path, name: str, utc: datetime) -> Path:
+    """Make an empty folder `base`/<UTC>-<name>/, with -2, -3 ... behind it while that exists."""
+    stem = f"{utc:%Y%m%dT%H%M%SZ}-{name}"
+    base.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = base / (stem if number == 1 else f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
+        number += 1
 
 
 def open_run(path: Path) -> RunData:

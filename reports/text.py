@@ -36,6 +36,25 @@ def text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = "") -> 
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
+def series_text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = "") -> str:
+    """The same of repeated runs.
+
+    Args:
+        run: run.json of the first run. summary: of the series, with the `steps` of the first run.
+        page: where the report is; left out if empty.
+    """
+    said = wording.headline(run, summary)
+    count = sum(not one["left_out"] for one in summary["runs"])
+    parts = [[f"{len(summary['runs'])} of {summary['planned_runs']} runs were played, {count} of them count"]]
+    if summary["objectives"]:
+        parts.append(_objectives(summary, banded=True))
+    notes = [f"note: {note}" for note in summary["harness"]["notes"]]
+    parts.append([f"{said.word}. {said.because}", wording.standing(run, summary), *notes])
+    if page:
+        parts.append([f"report: {page}"])
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
 def _devices(summary: Mapping[str, Any]) -> list[str]:
     counts = summary["devices"]
     words = [f"{counts[key]:,} {key.replace('_', ' ')}" for key in counts if key != "planned"]
@@ -57,7 +76,7 @@ def _steps(summary: Mapping[str, Any]) -> list[str]:
     return _aligned(rows, left=(0, 7))
 
 
-def _objectives(summary: Mapping[str, Any]) -> list[str]:
+def _objectives(summary: Mapping[str, Any], *, banded: bool = False) -> list[str]:
     mark = {"pass": "met", "fail": "MISSED", "unknown": "undecided"}
     rows = [
         (
@@ -65,12 +84,13 @@ def _objectives(summary: Mapping[str, Any]) -> list[str]:
             "at most",
             wording.figure(row["limit"], row["unit"]),
             wording.measured(row),
+            *([f"({wording.band(row)})" if row["low"] is not None else ""] if banded else []),
             mark[row["verdict"]],
             "" if row["verdict"] == "pass" else row["reason"],
         )
         for row in summary["objectives"]
     ]
-    return _aligned(rows, left=(0, 1, 4, 5))
+    return _aligned(rows, left=(0, 1, 4, 5, 6))
 
 
 def _comparison(told: Mapping[str, Any]) -> list[str]:

@@ -106,9 +106,11 @@ def what_was_tested(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say
 
 
 def standing(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> str:
-    """What the verdict is a verdict about, in a sentence or two."""
+    """What the verdict is a verdict about, in a sentence or two: one run, or several (with `runs` in the summary)."""
     pace = summary["compression"]
-    kind = say("standing.real_time") if pace == 1 else say("standing.stress", pace=f"{pace:g}")
+    runs = "_runs" if "runs" in summary else ""
+    told = {"pace": f"{pace:g}", "runs": len(summary.get("runs", ()))}
+    kind = say(f"standing.{'real_time' if pace == 1 else 'stress'}{runs}", **told)
     tested = what_was_tested(run, summary, say)
     if not tested.tested:
         return kind + say("standing.rehearsal")
@@ -148,7 +150,7 @@ def band(objective: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """The band of an objective of summary.json that has one; its upper end may lie among outcomes other than ok."""
     low, high, unit = objective["low"], objective["high"], objective["unit"]
     if unit == "s":
-        return span(1000 * low, None if high is None else 1000 * high, say)
+        return span(None if low is None else 1000 * low, None if high is None else 1000 * high, say)
     return say("figure.over", figure=figure(low, unit)) if high is None else f"{figure(low, unit)}–{figure(high, unit)}"
 
 

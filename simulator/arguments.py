@@ -72,7 +72,7 @@ def against_of(options: argparse.Namespace) -> Against | None:
 def run_arguments(what: What, options: RunOptions) -> list[str]:
     """The arguments of `fleetrush` that play exactly this: what_of and run_options_of of them give both back.
 
-    What is as it would be anyway is left unsaid.
+    What is as it would be anyway is left unsaid, and so is `base` beside a `folder`, which leaves it nothing to say.
     """
     plain, against = RunOptions(), options.against
     compression = None if what.compression is None else repr(what.compression).removesuffix(".0")
@@ -87,7 +87,7 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
         "accounts-secret": what.secret_file,
         "engines": None if options.engines == plain.engines else options.engines,
         "broker": None if options.broker == plain.broker else options.broker,
-        "out": None if options.base == plain.base else options.base,
+        "out": None if options.folder or options.base == plain.base else options.base,
         "folder": options.folder,
         "web": options.web_port,
         "lang": None if options.lang == plain.lang else options.lang,

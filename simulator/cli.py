@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     _check_baseline(options)
+    if options.repeat != 1:
+        from simulator.series import repeat
+
+        return repeat(what_of(options), run_options_of(options), options.repeat)
     from simulator.run import run
 
     return run(what_of(options), run_options_of(options))
@@ -117,7 +121,14 @@ def _report(options: argparse.Namespace) -> int:
     from simulator.conclusion import report_again
 
     _check_baseline(options, exists=True)
-    return report_again(options.runs, options.lang, public=options.public, pdf=options.pdf, against=against_of(options))
+    return report_again(
+        options.runs,
+        options.lang,
+        public=options.public,
+        pdf=options.pdf,
+        against=against_of(options),
+        samples=options.samples,
+    )
 
 
 def _history(options: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""From a run folder to its verdict: summary.json, report.html, council.html, junit.xml and the words on the terminal.
+"""From a run folder to its verdict: its summary, its pages, junit.xml and the words on the terminal.
 
 It reads what was recorded and counts nothing by itself; that is for reports.
 """
 
 from __future__ import annotations
 
+import io
 import platform
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from reports.baselines import Against
 from reports.capacity import is_search
 from reports.compare import judged_against
 from reports.council import council
+from reports.exports import ExportError, export_samples
 from reports.junit import junit
 from reports.messages import Lang, Say
 from reports.objectives import exit_code
@@ -37,9 +39,11 @@ from reports.runfolder import (
 )
 from reports.steps import Steps
 from reports.summary import summarise
+from reports.tables import SUMMARY_CSV, csv_bytes, step_rows
 from reports.text import text
 from simulator.capacity_conclusion import judge_again
 from simulator.errors import UserError
+from simulator.series_conclusion import conclude_series, is_series
 
 
 def conclude(
@@ -66,6 +70,7 @@ def conclude(
     seconds = float(data.samples["done"].max()) if data.samples.size else 0.0
     began = data.run.get("t0_utc", "")
     write_whole(path / JUNIT, junit(summary, utc=began, seconds=seconds, host=platform.node()))
+    write_whole(path / SUMMARY_CSV, csv_bytes(step_rows(summary)))
     say = Say(lang)
     write_whole(path / PAGE, page(data, summary, steps, say).encode())
     write_whole(path / COUNCIL, council(data, summary, steps, say).encode())
@@ -87,15 +92,27 @@ def report_again(
     public: bool = False,
     pdf: Path | None = None,
     against: Against | None = None,
+    samples: Path | None = None,
 ) -> int:
-    """Report recorded runs, and searches for the capacity, again; `public`, `pdf`, `against` as in conclude, for runs.
+    """Report recorded runs, series of them and searches for the capacity again.
+
+    Args:
+        public, pdf, against: as in conclude, for runs; a series has its runs made public, a search has none of it.
+        samples: where to write all samples of the one run (reports.exports); None: nowhere.
 
     Returns: the highest exit code of them. Raises: UserError for what is neither, and where no PDF can be made.
     """
     if pdf is not None:
         _check_pdf(paths, pdf, lang)
+    if samples is not None:
+        _export(paths, samples)
     codes = []
     for path in paths:
+        if is_series(path):
+            if pdf is not None or against is not None:
+                raise UserError(f"{path}: a series of runs: --pdf and --baseline are for one run, name its run-*")
+            codes.append(_series_again(path, lang, public=public))
+            continue
         if is_search(path):
             if public or pdf is not None or against is not None:
                 only = "--public, --pdf and --baseline are for runs, name its level-*"
@@ -107,6 +124,25 @@ def report_again(
         except (RunFolderError, SampleFileError) as error:
             raise UserError(str(error)) from None
     return max(codes)
+
+
+def _series_again(path: Path, lang: Lang, *, public: bool) -> int:
+    try:
+        for run in sorted(path.glob("run-*")):
+            conclude(run, io.StringIO(), lang, public=public)
+        return exit_code(conclude_series(path, sys.stdout, lang))
+    except (RunFolderError, SampleFileError) as error:
+        raise UserError(str(error)) from None
+
+
+def _export(paths: Sequence[Path], samples: Path) -> None:
+    if len(paths) != 1 or is_series(paths[0]) or is_search(paths[0]):
+        raise UserError(f"--samples {samples}: one file is of one run: name one run's folder")
+    try:
+        count = export_samples(open_run(paths[0]), samples)
+    except (RunFolderError, SampleFileError, ExportError) as error:
+        raise UserError(str(error)) from None
+    print(f"{count:,} samples written to {samples}")
 
 
 def _check_pdf(paths: Sequence[Path], pdf: Path, lang: Lang) -> None:

@@ -35,8 +35,13 @@ def parser_of_all() -> argparse.ArgumentParser:
     where.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default runs)"
     )
-    where.add_argument(
-        "--folder", type=Path, default=None, metavar="DIR", help="this run's folder exactly; must not exist yet"
+    where.add_argument("--folder", type=Path, default=None, metavar="DIR", help="the folder itself; must not exist yet")
+    run.add_argument(
+        "--repeat",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="play it so often (3 or more), and judge by the band between the runs",
     )
     run.add_argument(
         "--baseline", type=Path, nargs=1, default=None, metavar="DIR", help="compare with earlier runs in this folder"
@@ -87,7 +92,18 @@ def parser_of_all() -> argparse.ArgumentParser:
         help="write pages without hosts, accounts, paths, and machines beside the others",
     )
     report.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or that of a search for the capacity"
+        "--samples",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="write all samples of one run too: as CSV or Parquet, by the name's ending",
+    )
+    report.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="a run folder, or that of repeated runs or of a search for the capacity",
     )
     report.add_argument(
         "--baseline",

@@ -125,8 +125,8 @@ def play(composition: Composition, options: RunOptions, recording: Recording, or
     recording.conductor = conductor
 
     def interrupt() -> None:
-        recording.interrupted = True
-        recording.cut = recording.cut or ("interrupted", "")
+        if recording.cut is None:
+            recording.interrupted, recording.cut = True, ("interrupted", "")
         conductor.stop()
 
     handlers = [gevent.signal_handler(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -248,7 +248,7 @@ class Recording:
             self._keeper.close()
         dead = self._stand_ins.dead()
         self._record["untrusted"] += [f"the embedded {name} ended during the run" for name in dead]
-        reason, detail = self.cut or (("failed", "") if self._tracebacks else ("complete", ""))
+        reason, detail = ("failed", "") if self._tracebacks else self.cut or ("complete", "")
         self._record["partial"] = reason != "complete"
         ended = {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason, "detail": detail}
         self._record["ended"] = ended

@@ -30,6 +30,7 @@ ALONE = frozenset(
         "test_named_management.py",
         "test_pipelines.py",
         "test_provider.py",
+        "test_repeat.py",
         "test_secrets.py",
         "test_serve.py",
         "test_several_brokers.py",

@@ -148,6 +148,8 @@ COMPOSERS = (
     "simulator.conclusion",
     "simulator.capacity",
     "simulator.capacity_conclusion",
+    "simulator.series",
+    "simulator.series_conclusion",
     "simulator.whatifs",
     "simulator.scrape",
     "simulator.history",
@@ -192,6 +194,7 @@ MAY_BE_IMPURE = (
     "simulator.check",
     "simulator.serve",
     "simulator.secretfile",
+    "simulator.series",
     "simulator.capacity",
     "simulator.scrape",
 )

@@ -18,6 +18,7 @@ from reports.messages.heard import HEARD
 from reports.messages.history import HISTORY
 from reports.messages.honesty import HONESTY
 from reports.messages.page import PAGE
+from reports.messages.series import SERIES
 from reports.messages.todo import TODO
 from reports.messages.verdict import VERDICT
 
@@ -25,7 +26,7 @@ Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE, HISTORY)
+TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE, HISTORY, SERIES)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

@@ -27,6 +27,36 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     ("{objective}, due from {from} until {until}", "{objective}({from}から{until}までに開始)"),
     ("{objective}, due from {from}", "{objective}({from}以降に開始)"),
     ("{objective}, due until {until}", "{objective}({until}までに開始)"),
+    # repeated runs
+    ("the whole band between {runs} runs keeps the limit", "{runs} 回の実行間の幅の全体が上限の内側にあります"),
+    ("the whole band between {runs} runs breaks the limit", "{runs} 回の実行間の幅の全体が上限を超えています"),
+    (
+        "the band between {runs} runs lies on both sides of the limit",
+        "{runs} 回の実行間の幅が上限をまたいでいます",
+    ),
+    ("{runs} runs have no band between them", "{runs} 回の実行では実行間の幅は出せません"),
+    ("nothing of it was recorded in {run}", "{run} に記録がありません"),
+    (
+        "{bad} of {count} in {runs} runs together, most in {worst}",
+        "{runs} 回の実行の合計で {count} 件中 {bad} 件、最も多いのは {worst}",
+    ),
+    (
+        "each of {runs} runs keeps the limit, the worst is {worst}",
+        "{runs} 回の実行のすべてが上限内、最も悪いのは {worst}",
+    ),
+    (
+        "{worst} breaks the limit, {runs} runs together keep it",
+        "{worst} は上限を超えましたが、{runs} 回の合計では上限内です",
+    ),
+    ("too few runs can be trusted", "信頼できる実行が足りません"),
+    ("the series did not come to its end", "一連の実行が最後まで終わりませんでした"),
+    (
+        "{some} of {every} runs can be trusted, {needed} are needed",
+        "{every} 回のうち信頼できるのは {some} 回で、{needed} 回必要です",
+    ),
+    ("{run} is left out: {why}", "{run} を除外: {why}"),
+    ("it cannot be trusted: {why}", "信頼できません: {why}"),
+    ("between two runs", "実行と実行の間"),
     ("{step} on {share} % of devices, from the first start", "端末の {share} % で {step}(最初の開始から)"),
     ("{step} on {share} % of devices", "端末の {share} % で {step}"),
     ("{step} errors", "{step} 失敗の割合"),

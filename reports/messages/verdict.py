@@ -47,6 +47,14 @@ VERDICT: Final[dict[str, tuple[str, str]]] = {
         "One run: a stress at {pace} times the real rate.",
         "1 回の実行です。実際の {pace} 倍の速さで負荷をかけました。",
     ),
+    "standing.real_time_runs": (
+        "{runs} runs in real time, each with fresh state.",
+        "実時間での {runs} 回の実行です。毎回、初期状態から始めました。",
+    ),
+    "standing.stress_runs": (
+        "{runs} runs, each with fresh state: a stress at {pace} times the real rate.",
+        "{runs} 回の実行です。毎回、初期状態から始め、実際の {pace} 倍の速さで負荷をかけました。",
+    ),
     "standing.rehearsal": (
         " A rehearsal against stand-ins: none of your systems was tested.",
         "代役を相手にしたリハーサルであり、貴組織のシステムは一つもテストされていません。",
