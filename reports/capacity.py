@@ -41,7 +41,8 @@ def level_of(data: RunData) -> Level:
     """
     summary = summarise(data)
     aborted = summary["ended"]["reason"] == ABORTED
-    rows = [row for one in summary["objectives"] if (row := _objective(one, summary)) is not None]
+    judged = [_objective(one, float(data.run["day_start_s"])) for one in summary["objectives"]]
+    rows = [row for row in judged if row is not None]
     trusted, complete = summary["harness"]["trustworthy"], not summary["partial"] or aborted
     counts = trusted and complete and rows
     began = _unix(data.run.get("t0_utc"))
@@ -65,13 +66,14 @@ def level_of(data: RunData) -> Level:
     }
 
 
-def _objective(row: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An objective as a level has it; None where nothing of it was recorded."""
+def _objective(row: Mapping[str, Any], day_start_s: float) -> dict[str, Any] | None:
+    """An objective as a level has it; None where nothing of it was recorded. A time of day counts from the start."""
     value = row["value"]
-    if value is None and not summary["steps"].get(row["step"], {}).get("count"):
+    if value is None and not row["count"]:
         return None
     named = {key: row[key] for key in ("name", "limit", "unit")}
-    return {**named, "value": value, "burden": round(burden(value, row["limit"]), 6)}
+    zero = day_start_s if row["unit"] == "clock" else 0.0
+    return {**named, "value": value, "burden": round(burden(value and value - zero, row["limit"] - zero), 6)}
 
 
 def _unix(text: str | None) -> float | None:

@@ -17,7 +17,7 @@ from reports import difference
 from reports.baselines import Against, Baselines, choose
 from reports.difference import ALPHA, RUNS_AT_LEAST, Change
 from reports.runfolder import RunData, open_run
-from reports.shown import Shown, logarithm, shown
+from reports.shown import Shown, is_of_all_times, logarithm, shown
 from reports.steps import Steps
 from reports.summary import summarise
 
@@ -92,7 +92,9 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
         )
     new = shown(data, steps, summary)
     old = [_judged_alike(open_run(path), data.run) for path in chosen.paths]
-    compared = [_compare(row, new, old) for row in summary["objectives"]]
+    compared = [_compare(row, new, old) for row in summary["objectives"] if row["unit"] != "clock"]
+    if clocks := [row["name"] for row in summary["objectives"] if row["unit"] == "clock"]:
+        told["notices"].append(f"a time of day is held against its limit alone: {', '.join(clocks)}")
     worse = difference.holm([one.worse for one in compared])
     better = difference.holm([one.better for one in compared])
     corrected = [replace(one, worse=p, better=q) for one, p, q in zip(compared, worse, better, strict=True)]
@@ -127,7 +129,7 @@ def _compare(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) -> Compar
     changes = {
         FIGURE: _figure_change(name, new, old),
         DEVICES: difference.of_devices(new.devices[key], [run.devices[key] for run in old])
-        if (key := (step, row["measure"])) in new.devices
+        if is_of_all_times(row) and (key := (step, row["measure"])) in new.devices
         else None,
     }
     known = {look: change for look, change in changes.items() if change is not None}
@@ -160,8 +162,8 @@ def _compare_shares(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) ->
 
 
 def _counted(run: Shown, row: Mapping[str, Any]) -> tuple[int, int]:
-    count = run.count(row["step"])
-    return round((run.row(row["name"])["value"] or 0) * count), count
+    found = run.row(row["name"])
+    return found["not_ok"], found["count"]
 
 
 def _p(changes: Iterable[Change], *, worse: bool) -> float:

@@ -93,7 +93,9 @@ def _people(steps: Steps, summary: Mapping[str, Any]) -> dict[str, Any] | None:
 def _limit_s(milestone: str, summary: Mapping[str, Any], p95_s: float, longest_s: float) -> float:
     """The limit of the milestone's objective; without one, the round number of seconds that p95 keeps."""
     asked = [
-        float(row["limit"]) for row in summary["objectives"] if row["step"] == milestone and row["measure"] == "latency"
+        float(row["limit"])
+        for row in summary["objectives"]
+        if row["step"] == milestone and row["measure"] == "latency" and row["window"] is None
     ]
     if asked:
         return min(asked)

@@ -43,7 +43,7 @@ def ready(of: Story) -> Iterable[Chart]:
     limits = [
         {"percentile": f"p{one['percentile']:g}", "limit": one["limit"]}
         for one in of.summary["objectives"]
-        if one["step"] == milestone and one["measure"] == "latency" and one["percentile"] is not None
+        if one["step"] == milestone and one["measure"] == "latency" and one["window"] is None
     ]
     limits = [one for one in limits if one["percentile"] in {rung["percentile"] for rung in rungs}]
     told = "; ".join(f"{name} {time_of(row, name, of.say)}" for name in (rung["percentile"] for rung in rungs))

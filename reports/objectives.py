@@ -63,7 +63,12 @@ class Objective:
     @property
     def name(self) -> str:
         """How reports call it, as in "ready p95 latency" or "ready p95 latency, due 08:20 to 08:30"."""
-        return self._what + self._window
+        return self._what + self._due
+
+    @property
+    def window(self) -> list[float | None] | None:
+        """City time from which and until which samples count, as summary.json has it; None for all of them."""
+        return None if self.from_s is None and self.until_s is None else [self.from_s, self.until_s]
 
     @property
     def _what(self) -> str:
@@ -76,15 +81,10 @@ class Objective:
         return f"{self.step} p{self.percentile:g} {self.measure}"
 
     @property
-    def _window(self) -> str:
-        if self.from_s is None and self.until_s is None:
-            return ""
-        ends = ("" if end is None else f" {word} {text(end)}" for word, end in self._ends)
-        return f", due{''.join(ends)}"
-
-    @property
-    def _ends(self) -> tuple[tuple[str, float | None], ...]:
-        return ("from", self.from_s), ("until", self.until_s)
+    def _due(self) -> str:
+        ends = zip(("from", "until"), self.window or (), strict=False)
+        said = "".join(f" {word} {text(end)}" for word, end in ends if end is not None)
+        return f", due{said}" if said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,9 @@ def judge(objective: Objective, evidence: Evidence | None, *, barred: str = "") 
         evidence: what was measured of the objective's step; None where nothing was.
         barred: why this run decides nothing (it is not to be trusted, or did not come to its end).
 
-    Returns: a row of summary.json's `objectives`. `count` and `not_ok` are the evidence's. `value`, `low` and `high`
-        have the unit of the limit; null is a percentile among outcomes other than ok (then there is `at_least`, the
-        largest ok one or null), no band, or no evidence, and `reason` says which.
+    Returns: a row of summary.json's `objectives`. `count` and `not_ok` are the evidence's, `window` Objective.window.
+        `value`, `low` and `high` have the unit of the limit; null is a percentile among outcomes other than ok (then
+        there is `at_least`, the largest ok one or null), no band, or no evidence, and `reason` says which.
     """
     row: dict[str, Any] = {
         "name": objective.name,
@@ -149,6 +149,7 @@ def judge(objective: Objective, evidence: Evidence | None, *, barred: str = "") 
         "measure": objective.measure,
         "percentile": objective.percentile,
         "unit": objective.unit,
+        "window": objective.window,
         "limit": objective.limit,
         "value": None,
         "low": None,

@@ -13,10 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.objectives import ALL
 from reports.record import OPERATOR, OUTCOMES
 from reports.runfolder import RunData
-from reports.steps import Steps, is_milestone
+from reports.steps import Steps
 
 _SHORTEST_S: Final = 1e-6
 _OK: Final = OUTCOMES.index("ok")
@@ -35,16 +34,11 @@ class Shown:
         found: Mapping[str, Any] = next(row for row in self.summary["objectives"] if row["name"] == name)
         return found
 
-    def count(self, step: str) -> int:
-        """How many samples there are of a step, or of all."""
-        rows = self.summary["steps"].items()
-        return sum(row["count"] for name, row in rows if name == step or (step == ALL and not is_milestone(name)))
-
     def figure(self, name: str) -> float:
         """The logarithm of an objective's time; infinite among the outcomes other than ok, NaN where nothing is."""
         row = self.row(name)
         if row["value"] is None:
-            return math.inf if self.count(row["step"]) else math.nan
+            return math.inf if row["count"] else math.nan
         return logarithm(row["value"])
 
     def band(self, name: str) -> tuple[float, float] | None:
@@ -58,9 +52,14 @@ class Shown:
 
 def shown(data: RunData, steps: Steps, summary: Mapping[str, Any]) -> Shown:
     """What a run shows of the objectives in its summary."""
-    wanted = {(row["step"], row["measure"]) for row in summary["objectives"] if row["measure"] in _FROM}
+    wanted = {(row["step"], row["measure"]) for row in summary["objectives"] if is_of_all_times(row)}
     size = int(data.run["devices"])
     return Shown(summary, {key: _by_device(steps, *key, size) for key in wanted})
+
+
+def is_of_all_times(row: Mapping[str, Any]) -> bool:
+    """Whether an objective is on every device's own times, not on those within a window of the morning."""
+    return row["measure"] in _FROM and row["window"] is None
 
 
 def logarithm(seconds: float) -> float:

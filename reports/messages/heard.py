@@ -84,6 +84,7 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
         "比較の基準はまだありません: {where} に、この実行と比べられる以前の実行がありません",
     ),
     ("compared all the same with runs that differ in {what}", "{what} が異なる実行とも、指定により比較しました"),
+    ("a time of day is held against its limit alone: {names}", "時刻の目標は上限とだけ比べます: {names}"),
     ("it was not played alike: {what}", "条件が異なります: {what}"),
     ("it was never judged: `fleetrush report` does it", "まだ判定されていません(`fleetrush report` で判定できます)"),
     ("it did not come to its end", "最後まで終わりませんでした"),

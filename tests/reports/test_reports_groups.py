@@ -93,17 +93,18 @@ def test_examples_that_say_the_same_are_shown_once() -> None:
 
 
 def test_the_nearest_limit() -> None:
-    """In shares of the limit; a value that is not known but among the lost is beyond all."""
+    """In shares of the limit; what is not known but among the lost is beyond all; a time of day has no share."""
     rows = [
-        {"name": "a", "value": 10.0, "limit": 30.0},
-        {"name": "b", "value": 0.004, "limit": 0.005},
-        {"name": "c", "value": None, "limit": 2.0},
+        {"name": "a", "value": 10.0, "limit": 30.0, "unit": "s"},
+        {"name": "b", "value": 0.004, "limit": 0.005, "unit": "share"},
+        {"name": "c", "value": None, "limit": 2.0, "unit": "s"},
+        {"name": "e", "value": 31_000.0, "limit": 31_800.0, "unit": "clock"},
     ]
     share, row = nearest(rows) or (0, {})
     assert (round(share, 6), row["name"]) == (0.8, "b")
-    share, row = nearest([*rows, {"name": "d", "value": None, "at_least": 9.0, "limit": 10.0}]) or (0, {})
+    share, row = nearest([*rows, {"name": "d", "value": None, "at_least": 9.0, "limit": 10.0, "unit": "s"}]) or (0, {})
     assert (share, row["name"]) == (float("inf"), "d")
-    assert nearest([{"name": "c", "value": None, "limit": 2.0}]) is None
+    assert nearest([{"name": "c", "value": None, "limit": 2.0, "unit": "s"}]) is None
 
 
 def test_what_the_harness_had_left() -> None:
