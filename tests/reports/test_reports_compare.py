@@ -195,6 +195,29 @@ def test_more_errors_are_a_regression(nights: Nights) -> None:
         assert verdicts(summary) == {"identity.login errors": verdict}
 
 
+def test_windows_outcomes_and_times_of_day(nights: Nights) -> None:
+    """Errors are compared as the objective counts them; a window has no typical device of the whole morning; a time of
+    day has no ratio, and is told."""
+    share = {"step": "identity.login", "error_share_at_most": 0.5}
+    asked = [
+        share | {"outcomes": ["unknown"]},
+        share | {"outcomes": ["refused"]},
+        {"step": "ready", "percentile": 50.0, "latency_s_at_most": 30.0, "from": "08:00", "until": "08:40"},
+        {"step": "ready", "done_share": 0.95, "done_by": "09:00"},
+    ]
+    scenario = made_run.run_json()["scenario"]
+    scenario = {**scenario, "folded": {**scenario["folded"], "objectives": asked}}
+    for _ in range(5):
+        nights.play(scenario=scenario)
+    _, summary = judged(nights.play(broken=40, scenario=scenario), nights.folder)
+    unknown, refused, window = summary["comparison"]["objectives"]
+    assert (unknown["name"], unknown["verdict"]) == ("identity.login unknown", "regressed")
+    assert unknown["change"] == pytest.approx(40 / 388, abs=1e-6)
+    assert (refused["verdict"], refused["change"]) == ("same", 0.0)
+    assert (window["verdict"], window["devices"]) == ("same", None)
+    assert "a time of day is held against its limit alone: ready on 95 % of devices" in summary["comparison"]["notices"]
+
+
 def test_a_percentile_among_errors_is_a_regression(nights: Nights) -> None:
     """Its p95 has no figure any more: whatever it was, it is worse."""
     nights.several(6)
