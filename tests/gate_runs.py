@@ -219,10 +219,14 @@ def out_of_ports(run: Playing) -> None:
     subprocess.run(["nsenter", "-t", str(run.engine()), "-n", "sh", "-c", narrow], check=True)
 
 
+FIRST_CORE = min(os.sched_getaffinity(0))
+ON_ONE_CORE = ("taskset", "-c", str(FIRST_CORE))
+
+
 def beside_a_burner(run: Playing) -> None:
     """A core has somebody else's program nearly all the time."""
     run.until(1)
-    with burnt([min(os.sched_getaffinity(0))]):
+    with burnt([FIRST_CORE]):
         time.sleep(6)
 
 
@@ -232,6 +236,14 @@ def slow_target(run: Playing) -> None:
     with stopped(run.backend()):
         time.sleep(3)
 
+
+ANSWERS_AFTER_3_S = """
+[[operator]]
+at = "08:00:01"
+act = "inject_fault"
+with = { where = "management", kind = "delay", low_s = 3.0, high_s = 3.0, rate = 1.0, for_s = 60 }
+"""
+"""Acts that make a slow target, and leave it running."""
 
 OWN_NETWORK = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
 

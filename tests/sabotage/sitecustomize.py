@@ -1,7 +1,8 @@
 """Put on PYTHONPATH by a test: does to an engine, and to no other process, what SABOTAGE names, separated by commas.
 
-It begins as the engine writes its third frame of samples: `lose_frame` loses that frame, `tear_frame` its second half,
-`jump_clock` sets the wall clock 3.2 s ahead, `slow` makes each sample cost 6 ms of the processor for 15 s.
+It begins as the engine writes its third frame of samples: `lose_frame` loses that frame, `tear_frame` has the engine
+die in the middle of it, `jump_clock` sets the wall clock 3.2 s ahead, `slow` makes each sample cost 6 ms of the
+processor for 15 s.
 """
 
 import os
@@ -18,6 +19,8 @@ if "simulator.engine" in sys.orig_argv and DONE_TO_IT != [""]:
     _seen = {"frames": 0, "began": float("inf")}
 
     def _spoilt_frame(kind, payload=b""):
+        if "tear_frame" in DONE_TO_IT and _seen["frames"] == 3:
+            os._exit(1)
         whole = _frame(kind, payload)
         if kind != pipe.SAMPLES:
             return whole
