@@ -18,8 +18,9 @@ STANDSTILL_MS: Final = 200.0
 STANDSTILL_S_AT_MOST: Final = 0.8
 """Of STANDSTILL_WINDOW_S: four quarters of a second touch one answer in 700, and p99.9 is made of one in 1,000."""
 STANDSTILL_WINDOW_S: Final = 600.0
-ENGINE_CPU_SHARE_AT_MOST: Final = 0.9
-"""Of one core, in a window. A queue before a server that is busy 0.9 of its time is ten times as long as its work."""
+ENGINE_BUSY_SHARE_AT_MOST: Final = 0.9
+"""Of a window, in which an engine had a core or waited for one. What comes to a server that is busy nine tenths of its
+time takes ten times as long as its work."""
 RUNQUEUE_SHARE_AT_MOST: Final = 0.25
 """Of a window, in which an engine was ready to run and had no core."""
 PRESSURE_SHARE_AT_MOST: Final = 0.9
@@ -119,16 +120,16 @@ def _held_by(pauses: NDArray[np.float64]) -> str:
     return "the process or the whole machine was stopped; look at the hypervisor, and at who may have stopped it"
 
 
-def engine_cpu(of: Watched) -> Found:
-    """The share of a core that an engine had; Python uses no more than one."""
-    at = _worst_share(of.engines, "cpu_ms")
-    figures = {"worst_window": at and at.value, "limit": ENGINE_CPU_SHARE_AT_MOST}
-    if at is None or at.value <= ENGINE_CPU_SHARE_AT_MOST:
+def engine_busy(of: Watched) -> Found:
+    """The share of time in which an engine had work, whether or not it had a core for it."""
+    at = _worst_share(of.engines, "cpu_ms", "runqueue_ms")
+    figures = {"worst_window": at and at.value, "limit": ENGINE_BUSY_SHARE_AT_MOST}
+    if at is None or at.value <= ENGINE_BUSY_SHARE_AT_MOST:
         return Found(figures)
     return Found(
         figures,
         f"{at.who} was saturated: busy {at.value:.0%} of the time from run second {at.t:.0f}, the limit is"
-        f" {ENGINE_CPU_SHARE_AT_MOST:.0%}; play with more engines (--engines) or at a lower pace (--compression)",
+        f" {ENGINE_BUSY_SHARE_AT_MOST:.0%}; play with more engines (--engines) or at a lower pace (--compression)",
     )
 
 
@@ -217,7 +218,7 @@ def asleep(of: Watched) -> Found:
 
 
 CHECKS: Final[dict[str, Callable[[Watched], Found]]] = {
-    "engine_cpu_share": engine_cpu,
+    "engine_busy_share": engine_busy,
     "others_cores": others,
     "standstill_s": standstill,
     "loop_lag_ms": loop_lag,
@@ -259,10 +260,10 @@ def _mean(amounts: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[n
     return _windows(amounts, np.sum) / _windows(spans, np.sum)
 
 
-def _worst_share(rows_of: Mapping[str, Sequence[Row]], key: str) -> _At | None:
+def _worst_share(rows_of: Mapping[str, Sequence[Row]], *keys: str) -> _At | None:
     found = []
     for who, rows in rows_of.items():
-        shares = _mean(_column(rows, key), _spans_ms(rows))
+        shares = _mean(np.sum([_column(rows, key) for key in keys], axis=0), _spans_ms(rows))
         at = int(np.argmax(shares))
         found.append(_At(round(float(shares[at]), 4), _began(rows[at]), who))
     return max(found, default=None)

@@ -71,7 +71,7 @@ HONESTY: Final[dict[str, tuple[str, str]]] = {
     "honesty.unjudged": ("not judged", "判定せず"),
     # our own measures, by their name in summary.json
     "gate.lateness_ms": ("Starts sent late (98 of 100)", "開始の遅れ(100 件中 98 件)"),
-    "gate.engine_cpu_share": ("Busiest engine, of one core", "最も忙しいエンジン(1 コア比)"),
+    "gate.engine_busy_share": ("Busiest engine, of the time", "最も忙しいエンジン(時間比)"),
     "gate.others_cores": ("Cores that others took", "ほかの処理が使った CPU コア"),
     "gate.standstill_s": ("An engine's loop stood still", "エンジンのループの停止"),
     "gate.loop_lag_ms": ("Loop lag", "ループの遅れ"),

@@ -1,4 +1,4 @@
-"""What processes tell of themselves and of their machine, held against work that was really done and clocks set by hand."""
+"""What processes tell of themselves and their machine, held against work really done and clocks set by hand."""
 
 from __future__ import annotations
 
@@ -113,9 +113,8 @@ def test_ours_is_what_descends_from_us_dead_or_alive() -> None:
 
 def _all_cores() -> float:
     """Milliseconds of user, nice, system, idle, iowait and steal in the kernel's own sum over the cores."""
-    user, nice, system, idle, iowait, _, _, steal, *_ = map(
-        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
-    )
+    first = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, idle, iowait, _, _, steal, *_ = map(int, first.split()[1:])
     return (user + nice + system + idle + iowait + steal) * JIFFY_MS
 
 
