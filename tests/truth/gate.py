@@ -1,4 +1,4 @@
-"""The trust gate on real runs: what spoils one is named, healthy ones are not accused. Takes about seven minutes."""
+"""The trust gate on real runs: what spoils one is named, healthy ones are not accused. Takes about nine minutes."""
 
 from __future__ import annotations
 
