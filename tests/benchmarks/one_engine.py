@@ -35,18 +35,20 @@ from simulator.world import World
 from tests.benchmarks.registered import Registered, read
 
 WARM_S = 0.5
+_NOWHERE = "http://nowhere.invalid"
 
 
 def world_of(url: str, clock: RealClock, devices: int) -> World:
     """A fleet of that size whose management server is at that URL; all other services are nowhere."""
     city = load("morning_peak", known=KNOWN).organisation
     fleet = make_fleet(city, devices, 1)
-    nowhere = dict.fromkeys(("identity_url", "updates_url", "push_url"), "http://nowhere.invalid")
     plan = Plan(
         seed=1,
         compression=1,
         management_url=url,
-        **nowhere,
+        identity_url=_NOWHERE,
+        updates_url=_NOWHERE,
+        push_urls=(_NOWHERE,),
         domain=city.domain,
         enrollment=EnrollmentLogin(),
         account=lambda facts: Account(facts.user, "secret"),

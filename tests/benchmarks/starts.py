@@ -33,8 +33,9 @@ def rows() -> Iterator[Row]:
             clients = (start("starting", folder, url, RATE, ROUND_S) for _ in range(ROUNDS))
             rounds = [json.loads(output(client)) for client in clients]
     p50, p99, p999 = (median(one[name] for one in rounds) for name in ("p50", "p99", "p99.9"))
-    core = median(one["cpu_s"] / ROUND_S for one in rounds)
-    told = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99.9 {p999:.2f} ms; {core:.0%} of a core"
+    core, queued = (median(one[name] / ROUND_S for one in rounds) for name in ("cpu_s", "queued_s"))
+    late = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99.9 {p999:.2f} ms"
+    told = f"{late}; {core:.0%} of a core used, {queued:.0%} waited for one"
     met = p99 <= MOST_P99_MS and p999 <= MOST_P999_MS
     how = (
         f"{ROUNDS} rounds of {ROUND_S:g} s, medians; {RATE:,} devices, `sync_policy` at random instants, "
