@@ -145,7 +145,7 @@ def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Char
     """
     order = [row["percentile"] for row in rows]
     y = alt.Y("percentile:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelFontSize=13))
-    seconds = alt.Axis(title=None, grid=True, ticks=False, domain=False, tickCount=6, format="~s")
+    seconds = alt.Axis(title=None, grid=True, ticks=False, domain=False, tickCount=6, format="~g")
     x = alt.X("value:Q", axis=seconds, scale=alt.Scale(zero=True, nice=True))
     say = caption.say
     tips = [
@@ -210,22 +210,21 @@ def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Cha
     return Chart(caption, tuple(legend), _finished(layers, height=height, apart=True))
 
 
-def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str]) -> Chart:
+def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str], colours: Mapping[str, str]) -> Chart:
     """A bar for each percentile, cut into its stages.
 
     Args:
         rows: `percentile`, `stage`, `seconds`, and `at`, the stage's place in the bar.
-        kinds: the label of each stage.
+        kinds: the label of each stage that is shown; the rows of others are left out. colours: of each stage.
     """
-    colours = dict(zip(kinds, (SERIES[6], *SERIES), strict=False))
     order = list(dict.fromkeys(row["percentile"] for row in rows))
-    shown = [{**row, "label": kinds[row["stage"]]} for row in rows]
-    scale = alt.Scale(domain=list(kinds), range=list(colours.values()))
+    shown = [{**row, "label": kinds[row["stage"]]} for row in rows if row["stage"] in kinds]
+    scale = alt.Scale(domain=list(kinds), range=[colours[kind] for kind in kinds])
     bars = alt.Chart(_data(shown)).mark_bar(height=22)
     layer = bars.encode(
         y=alt.Y("percentile:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13)),
         x=alt.X(
-            "seconds:Q", stack="zero", axis=alt.Axis(title=None, grid=True, ticks=False, domain=False, format="~s")
+            "seconds:Q", stack="zero", axis=alt.Axis(title=None, grid=True, ticks=False, domain=False, format="~g")
         ),
         color=alt.Color("stage:N", scale=scale, legend=None),
         order=alt.Order("at:Q"),

@@ -20,6 +20,8 @@ LATENCIES_SHOWN: Final = 6
 HEATS_SHOWN: Final = 2
 SLICES_AT_LEAST: Final = 5
 """A step that came in fewer slices than these has no course over time to show."""
+ACTS_TOLD: Final = 8
+_STAGE_COLOURS: Final = dict(zip(STAGES, (charts.SERIES[6], *charts.SERIES), strict=False))
 _PERCENTILES: Final = ("p50", "p95", "p99")
 
 
@@ -51,12 +53,19 @@ def ready(of: Story) -> Iterable[Chart]:
 
 
 def way(of: Story, ways: list[Way]) -> Iterable[Chart]:
-    """Where the time goes on the way to ready."""
+    """Where the time goes on the way to ready, and once more without what is not in exchanges: it dwarfs all else."""
     if not ways:
         return
     kinds = {stage: of.say(f"way.{stage}") for stage in STAGES}
     told = " ".join(_way_told(of, one) for one in ways)
-    yield charts.parts(_caption(of, "way", "seconds", told), table_of(ways), kinds)
+    yield charts.parts(_caption(of, "way", "seconds", told), table_of(ways), kinds, _STAGE_COLOURS)
+    del kinds["own"]
+    told = "; ".join(
+        f"p{one.percent}: "
+        + of.say("list.comma").join(f"{name} {duration(one.stages_s[stage] * 1000)}" for stage, name in kinds.items())
+        for one in ways
+    )
+    yield charts.parts(_caption(of, "asked", "seconds", told), table_of(ways), kinds, _STAGE_COLOURS)
 
 
 def _way_told(of: Story, one: Way) -> str:
@@ -96,6 +105,9 @@ def morning(of: Story) -> Iterable[Chart]:
         seconds = [row | {"p95": _s(row["p95"])} for row in rows]
         bands.append(Band(f"{milestone} p95, s", seconds, {"p95": f"{milestone} p95"}))
         told.append(_peak(of, [row for row in rows if row["p95"] is not None], "p95", "p95", duration))
+    if of.acts:
+        acts = [f"{act['act']} {city_clock(act['t'] / 1000)}" for act in of.acts[:ACTS_TOLD]]
+        told.append(say("chart.acts_told", acts=say("list.comma").join(acts)))
     caption = Caption("morning", say("chart.morning"), say("chart.city_time"), " ".join(filter(None, told)), say)
     yield charts.picture(caption, bands, of.acts)
 

@@ -196,6 +196,8 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     # in the charts
     "chart.ready": ("By percentile", "パーセンタイル別"),
     "chart.way": ("Where the time goes", "時間の内訳"),
+    "chart.asked": ("... in exchanges alone", "…やり取りのみ"),
+    "chart.acts_told": ("The operator: {acts}.", "管理者の操作: {acts}。"),
     "chart.morning": ("The morning in one picture", "朝の全体像"),
     "chart.heat_told": (
         "Latencies of what ended ok, from {fast} to {slow}; the axis is logarithmic.",

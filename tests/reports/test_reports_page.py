@@ -95,7 +95,7 @@ def test_every_chart_is_there_still_live_and_in_words(good: str) -> None:
     figures = document.xpath("//figure[@data-chart]")
     names = [figure.get("data-chart") for figure in figures]
     specs = json.loads(document.get_element_by_id("charts").text)
-    assert {"ready", "way", "morning", "heat-ready", "latency-ready", "bandwidth", "harness"} <= set(names)
+    assert {"ready", "way", "asked", "morning", "heat-ready", "latency-ready", "bandwidth", "harness"} <= set(names)
     assert sorted(specs) == sorted(names) == sorted(set(names))
     for figure in figures:
         assert figure.xpath(".//*[local-name()='svg']//*[local-name()='path' or local-name()='rect']")
