@@ -49,6 +49,8 @@ def enrolled(what: What) -> None:
                 serial=device_facts(fleet, organisation, row).serial,
                 machine_name="",
             )
+            # the newest policy is the one that it has: no push tells it of another
+            clients.served(client, now_ms)
             trust = Trust(
                 client.dm_token, client.device_id, "", organisation.domain, keys.version, keys.signer.public_der, now_ms
             )
