@@ -57,7 +57,9 @@ def test_findings_measurement_and_plan(tmp_path: Path) -> None:
         assert any(line.startswith(name) and line[16:].startswith(("ok ", "attention ")) for line in lines), name
     kept = json.loads((tmp_path / "state" / "fleetrush" / "machine.json").read_text())
     assert kept["engines"] == 1
-    assert all(kept[figure] > 0 for figure in ("steps_per_s", "all_steps_per_s", "starts_per_s", "opened_per_s"))
+    assert all(kept[figure] > 0 for figure in ("steps_per_s", "all_steps_per_s", "opened_per_s"))
+    # a busy machine starts nothing in time, and that is what it is told then
+    assert f"{kept['starts_per_s']:,.0f} starts/s an engine within 10 ms" in done.stdout
     assert f"{kept['steps_per_s']:,.0f} steps/s an engine with a core to itself" in done.stdout
     assert any(line.startswith("plan") and "morning_peak, 200 devices, 1 engine(s)" in line for line in lines)
     assert not (tmp_path / "runs").exists()
