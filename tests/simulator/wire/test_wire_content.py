@@ -116,7 +116,7 @@ async def test_a_sink_takes_what_came():
     [
         (b"plain", "gzip", "undecodable"),
         (b"plain", "br", "undecodable"),
-        (gzip.compress(b"\0" * 5000), "gzip", "body_too_large"),
+        (gzip.compress(b"\0" * 5000, mtime=0), "gzip", "body_too_large"),
     ],
 )
 @played
