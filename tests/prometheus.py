@@ -21,11 +21,13 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
 
+_FIRST = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+_PORTS = iter(range(_FIRST - 1 - os.getpid() % 1000, 1024, -1))
+
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment, below those that connections take theirs from."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in range(first - 1 - os.getpid() % 1000, 1024, -1):
+    """A port that nobody listens on at this moment, below those that connections take theirs from; never one twice."""
+    for port in _PORTS:
         with socket.socket() as held:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
