@@ -1,11 +1,12 @@
-"""Plays one whole run in a process of its own, since what plays a run patches the interpreter it is imported into: who
-plays several runs gives each a fresh one. Nothing is composed, judged or reported here.
+"""Plays one whole run, or takes one device through, in a process of its own: what plays a run patches the interpreter
+it is imported into, so who plays several gives each a fresh one. Nothing is composed, judged or reported here.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -23,6 +24,7 @@ _ENTRY = (
     "import sys; from simulator.apart import end_with_parent; from simulator.cli import main;"
     " end_with_parent(); sys.exit(main())"
 )
+_CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _BY_SIGNAL = 128
 
@@ -64,6 +66,13 @@ def play_apart(what: What, options: RunOptions, *, out: int | IO[str] | None = N
         if child is not None and child.stdin is not None:
             child.stdin.close()
     return options.folder if (options.folder / RUN).exists() else None, _BY_SIGNAL - code if code < 0 else code
+
+
+def check_apart(what: What, broker: str) -> tuple[int, str]:
+    """Take one device through, as `fleetrush check` does. Returns: the exit code of that, and what it said."""
+    told = pickle.dumps((what, broker))
+    done = subprocess.run(_CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def end_with_parent() -> None:

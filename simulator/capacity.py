@@ -5,7 +5,6 @@ It chooses no level, judges no run and draws nothing: that is for reports.capaci
 
 from __future__ import annotations
 
-import pickle
 import shlex
 import shutil
 import subprocess
@@ -22,13 +21,13 @@ from typing import Any
 from reports.capacity import concluded, level_of, played_of
 from reports.capacity_search import Bounds, Stop, next_play
 from reports.messages import Lang
-from reports.runfolder import open_run
+from reports.runfolder import new_folder, open_run
 from reports.servermetrics import FILE as METRICS
 from reports.servermetrics import MetricsError, write_header, write_scrape
 from scenarios.evidence import samples_needed
 from scenarios.load import planned
 from scenarios.schema import Scenario
-from simulator.apart import play_apart
+from simulator.apart import check_apart, play_apart
 from simulator.arguments import RunOptions
 from simulator.capacity_conclusion import tell
 from simulator.composition import KNOWN, TARGET, Composition, What, compose
@@ -39,7 +38,6 @@ from simulator.standins import STAND_IN
 from simulator.whatifs import what_ifs_of
 
 USAGE, UNTRUSTED, OUR_BUG, INTERRUPTED = 2, 3, 70, 130
-CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 # Without --max-devices a search ends here, as a multiple of the level that it begins with.
 MOST = 10
 # A named target is drained when one device gets through about as fast as before the first level.
@@ -156,7 +154,7 @@ class _Search:
             "ended": {"reason": "killed", "detail": ""},
             "what_ifs": [],
         }
-        self.folder = _new_folder(options.base, scenario.name)
+        self.folder = new_folder(options.base, f"capacity-{scenario.name}", datetime.now(UTC))
 
     def scrape(self, ends: ExitStack) -> None:
         """Scrape the servers' metrics, where an address was named, until `ends` is left. Raises: UserError."""
@@ -233,17 +231,16 @@ class _Search:
         waited_s = 0.0
         while True:
             began = time.monotonic()
-            told = pickle.dumps((what, self._options.broker))
-            done = subprocess.run(CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            code, said = check_apart(what, self._options.broker)
             took_s = time.monotonic() - began
-            if not done.returncode and self._check_s is None:
+            if not code and self._check_s is None:
                 self._check_s = took_s
-            if not done.returncode and took_s <= AS_FAST * (self._check_s or took_s) + AS_FAST_S:
+            if not code and took_s <= AS_FAST * (self._check_s or took_s) + AS_FAST_S:
                 return 0
-            if waited_s >= DRAIN_AT_MOST_S or (done.returncode and self._check_s is None):
-                print(done.stdout.decode(errors="replace"), end="")
+            if waited_s >= DRAIN_AT_MOST_S or (code and self._check_s is None):
+                print(said, end="")
                 print("fleetrush: the targets are not as they were before the first level", file=sys.stderr)
-                return done.returncode if done.returncode in (USAGE, OUR_BUG) else UNTRUSTED
+                return code if code in (USAGE, OUR_BUG) else UNTRUSTED
             time.sleep(DRAIN_EVERY_S)
             waited_s += took_s + DRAIN_EVERY_S
 
@@ -268,16 +265,3 @@ def _said(level: Mapping[str, Any]) -> str:
     value = "not ok" if worst["value"] is None else f"{worst['value']:.3g}{unit}"
     verdict = "beyond" if level["burden"] > 0 else "within"
     return f"{verdict} the limits: {worst['name']} {value} of {worst['limit']:g}{unit}"
-
-
-def _new_folder(base: Path, name: str) -> Path:
-    """Make `base`/<UTC>-capacity-<scenario>/, with -2, -3 ... behind it while that exists."""
-    stem, number = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-capacity-{name}", 1
-    while True:
-        folder = base / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        else:
-            return folder

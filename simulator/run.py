@@ -8,9 +8,7 @@ from __future__ import annotations
 # Locust patches the interpreter when it is imported, so it comes before whatever could hold an unpatched socket.
 from simulator.runner.conductor import Conductor  # isort: skip
 
-import pickle
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.runfolder import RunFolder
+from simulator.apart import check_apart
 from simulator.arguments import RunOptions, run_arguments
 from simulator.children import ChildFailed
 from simulator.composition import TARGET, Composition, What, accounts_of, compose, order_of
@@ -45,7 +44,6 @@ from simulator.standins import StandIns, StandInSettings
 from simulator.tally import Planned, Tally
 
 INTERRUPTED, OUR_BUG, UNTRUSTED, USAGE = 130, 70, 3, 2
-CHECK = [sys.executable, "-P", "-m", "simulator.check"]
 
 
 def run(what: What, options: RunOptions) -> int:
@@ -105,14 +103,13 @@ def check_first(what: What, options: RunOptions) -> int:
         cannot be played against as it is, 70 for a bug of ours.
     """
     print("one device goes first", flush=True)
-    told = pickle.dumps((what, options.broker))
-    done = subprocess.run(CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode or options.verbose:
-        print(done.stdout.decode(errors="replace"), end="", flush=True)
-    if done.returncode in (0, OUR_BUG):
-        return done.returncode
+    code, said = check_apart(what, options.broker)
+    if code or options.verbose:
+        print(said, end="", flush=True)
+    if code in (0, OUR_BUG):
+        return code
     print("fleetrush: the device that went first did not get through; nothing else was sent", file=sys.stderr)
-    return UNTRUSTED if done.returncode == UNTRUSTED else USAGE
+    return UNTRUSTED if code == UNTRUSTED else USAGE
 
 
 def play(composition: Composition, options: RunOptions, recording: Recording, order: Order) -> None:
