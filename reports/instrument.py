@@ -122,27 +122,24 @@ def _held_by(pauses: NDArray[np.float64]) -> str:
 
 def engine_busy(of: Watched) -> Found:
     """The share of time in which an engine had work, whether or not it had a core for it."""
-    at = _worst_share(of.engines, "cpu_ms", "runqueue_ms")
-    figures = {"worst_window": at and at.value, "limit": ENGINE_BUSY_SHARE_AT_MOST}
-    if at is None or at.value <= ENGINE_BUSY_SHARE_AT_MOST:
-        return Found(figures)
-    return Found(
-        figures,
-        f"{at.who} was saturated: busy {at.value:.0%} of the time from run second {at.t:.0f}, the limit is"
-        f" {ENGINE_BUSY_SHARE_AT_MOST:.0%}; play with more engines (--engines) or at a lower pace (--compression)",
-    )
+    remedy = "play with more engines (--engines) or at a lower pace (--compression)"
+    return _share(of, "was saturated: busy", ENGINE_BUSY_SHARE_AT_MOST, remedy, "cpu_ms", "runqueue_ms")
 
 
 def runqueue(of: Watched) -> Found:
     """The share of time in which an engine was ready to run and had no core."""
-    at = _worst_share(of.engines, "runqueue_ms")
-    figures = {"worst_window": at and at.value, "limit": RUNQUEUE_SHARE_AT_MOST}
-    if at is None or at.value <= RUNQUEUE_SHARE_AT_MOST:
+    return _share(of, "waited for a core", RUNQUEUE_SHARE_AT_MOST, "leave the run more of the machine", "runqueue_ms")
+
+
+def _share(of: Watched, did: str, limit: float, remedy: str, *keys: str) -> Found:
+    """The share of the worst window that these milliseconds of an engine take together."""
+    at = _worst_share(of.engines, *keys)
+    figures = {"worst_window": at and at.value, "limit": limit}
+    if at is None or at.value <= limit:
         return Found(figures)
     return Found(
         figures,
-        f"{at.who} waited for a core {at.value:.0%} of the time from run second {at.t:.0f}, the limit is"
-        f" {RUNQUEUE_SHARE_AT_MOST:.0%}; leave the run more of the machine",
+        f"{at.who} {did} {at.value:.0%} of the time from run second {at.t:.0f}, the limit is {limit:.0%}; {remedy}",
     )
 
 
@@ -193,28 +190,35 @@ def pressure(of: Watched) -> Found:
 
 def wall_clock(of: Watched) -> Found:
     """How far the wall clock was set, at once. Tokens, assertions and servers' logs are dated by it."""
-    at, count = _furthest(of, "wall_ms")
-    figures = {"worst_window": at and abs(at.value), "limit": CLOCK_MS_AT_MOST}
-    if at is None or not count:
-        return Found(figures)
-    return Found(
-        figures,
-        f"the wall clock jumped {at.value / 1000:+.2f} s at run second {at.t:.0f} ({count} in all): no server's log or"
-        " token agrees with these times; let the clock settle (NTP) before a run",
+    return _jump(
+        of,
+        "wall_ms",
+        "the wall clock jumped {by:+.2f} s at run second {t:.0f} ({count} in all): no server's log or token agrees with"
+        " these times; let the clock settle (NTP) before a run",
     )
 
 
 def asleep(of: Watched) -> Found:
     """How long the machine slept: our clock stood still then, and nobody's else did."""
-    at, count = _furthest(of, "asleep_ms")
+    return _jump(
+        of,
+        "asleep_ms",
+        "the monotonic clock jumped {back:+.2f} s against the boot-time clock at run second {t:.0f} ({count} in all):"
+        " this machine slept; keep it awake",
+    )
+
+
+def _jump(of: Watched, key: str, says: str) -> Found:
+    """The furthest a clock moved in a row of any process, and how many rows of that process it moved too far in."""
+    told = {**of.engines, "run": of.machine}
+    found = [_At(float(row.get(key, 0.0)), float(row["t"]), who) for who, rows in told.items() for row in rows]
+    at = max(found, key=lambda one: abs(one.value), default=None)
     figures = {"worst_window": at and abs(at.value), "limit": CLOCK_MS_AT_MOST}
+    count = sum(one.who == at.who and abs(one.value) > CLOCK_MS_AT_MOST for one in found) if at else 0
     if at is None or not count:
         return Found(figures)
-    return Found(
-        figures,
-        f"the monotonic clock jumped {-at.value / 1000:+.2f} s against the boot-time clock at run second {at.t:.0f}"
-        f" ({count} in all): this machine slept; keep it awake",
-    )
+    by = at.value / 1000
+    return Found(figures, says.format(by=by, back=-by, t=at.t, count=count))
 
 
 CHECKS: Final[dict[str, Callable[[Watched], Found]]] = {
@@ -267,14 +271,6 @@ def _worst_share(rows_of: Mapping[str, Sequence[Row]], *keys: str) -> _At | None
         at = int(np.argmax(shares))
         found.append(_At(round(float(shares[at]), 4), _began(rows[at]), who))
     return max(found, default=None)
-
-
-def _furthest(of: Watched, key: str) -> tuple[_At | None, int]:
-    """The furthest a clock moved in a row of any process, and how many rows of that process it moved too far in."""
-    told = {**of.engines, "run": of.machine}
-    found = [_At(float(row.get(key, 0.0)), float(row["t"]), who) for who, rows in told.items() for row in rows]
-    at = max(found, key=lambda one: abs(one.value), default=None)
-    return at, sum(one.who == at.who and abs(one.value) > CLOCK_MS_AT_MOST for one in found) if at else 0
 
 
 def _pauses(rows: Sequence[Row]) -> NDArray[np.float64]:
