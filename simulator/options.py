@@ -29,7 +29,38 @@ def parser_of_all() -> argparse.ArgumentParser:
     broker.add_argument(
         "--broker", choices=("embedded", "mosquitto"), default="embedded", help="which broker stands in for push"
     )
-    parents = [what, people, engines, broker, lang, alike]
+    _add_run(commands, [what, people, engines, broker, lang, alike])
+    _add_capacity(commands, [what, people, engines, broker, lang])
+    check = commands.add_parser(
+        "check", parents=[what, people, broker], help="one device, every exchange shown, no load"
+    )
+    check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
+    commands.add_parser("plan", parents=[what, people, engines], help="what a run would send; sends nothing")
+    _add_doctor(commands, [what, people, engines])
+    scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
+    scenarios.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
+    )
+    _add_fleet(commands, what)
+    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
+    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
+    accounts.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
+    )
+    accounts.set_defaults(accounts=None, reuse_accounts=False)
+    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
+    _add_report(commands, [lang, alike])
+    past = commands.add_parser("history", parents=[lang], help="how runs went over time, and where they changed")
+    past.add_argument(
+        "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR", help="of run folders (default runs)"
+    )
+    _add_backend(commands, [broker, secret])
+    return parser
+
+
+def _add_run(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
     run = commands.add_parser("run", parents=parents, help="play a scenario and judge it")
     where = run.add_mutually_exclusive_group()
     where.add_argument(
@@ -54,15 +85,12 @@ def parser_of_all() -> argparse.ArgumentParser:
         help="serve Prometheus metrics while it plays, and a Grafana dashboard at /grafana.json",
     )
     run.add_argument("-v", "--verbose", action="store_true", help="show the check that a target of yours gets first")
-    _add_capacity(commands, [what, people, engines, broker, lang])
-    check = commands.add_parser(
-        "check", parents=[what, people, broker], help="one device, every exchange shown, no load"
-    )
-    check.add_argument("-v", "--verbose", action="store_true", help="show decoded messages too")
-    commands.add_parser("plan", parents=[what, people, engines], help="what a run would send; sends nothing")
-    doctor = commands.add_parser(
-        "doctor", parents=[what, people, engines], help="what this machine is, and whether a plan fits it"
-    )
+
+
+def _add_doctor(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    doctor = commands.add_parser("doctor", parents=parents, help="what this machine is, and whether a plan fits it")
     doctor.add_argument(
         "--measure",
         type=_ramp,
@@ -72,19 +100,12 @@ def parser_of_all() -> argparse.ArgumentParser:
         metavar="S",
         help="find out in under a minute what it can drive, and keep that (S: seconds of each ramp, default 6)",
     )
-    scenarios = commands.add_parser("scenarios", help="the scenarios that ship")
-    scenarios.add_argument(
-        "--schema", action="store_true", help="print the JSON Schema of a scenario file, for editors"
-    )
-    _add_fleet(commands, what)
-    accounts = commands.add_parser("accounts", parents=[what, secret], help="the people's accounts, for your provider")
-    accounts.add_argument("--format", choices=tuple(EXPORTS), required=True, help="for which kind of provider")
-    accounts.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its clean-up beside"
-    )
-    accounts.set_defaults(accounts=None, reuse_accounts=False)
-    commands.add_parser("metadata", help="SAML metadata of our service provider, to register at your identity provider")
-    report = commands.add_parser("report", parents=[lang, alike], help="judge and report recorded runs again")
+
+
+def _add_report(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    report = commands.add_parser("report", parents=parents, help="judge and report recorded runs again")
     report.add_argument("--pdf", type=Path, default=None, metavar="FILE", help="write the report of one run as PDF too")
     report.add_argument(
         "--public",
@@ -113,12 +134,6 @@ def parser_of_all() -> argparse.ArgumentParser:
         metavar="RUN",
         help="compare with these run folders, or with those in these folders",
     )
-    past = commands.add_parser("history", parents=[lang], help="how runs went over time, and where they changed")
-    past.add_argument(
-        "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR", help="of run folders (default runs)"
-    )
-    _add_backend(commands, [broker, secret])
-    return parser
 
 
 def _add_fleet(commands: argparse._SubParsersAction[argparse.ArgumentParser], what: argparse.ArgumentParser) -> None:
