@@ -123,8 +123,10 @@ class Tally:
         own = sent & np.isin(records["trigger"], _OWN) & (records["device"] != OPERATOR)
         late = (records["sent"] - records["able"])[own]
         self.lateness.add(np.zeros(late.size, np.int64), late, np.ones(late.size, np.bool_))
-        for bad in records[~ok]:
-            self.troubles[self.steps[bad["step"]], self.reasons[bad["reason"]]] += 1
+        kinds, counts = np.unique((step * len(self.reasons) + records["reason"])[~ok], return_counts=True)
+        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+            of, reason = divmod(kind, len(self.reasons))
+            self.troubles[self.steps[of], self.reasons[reason]] += count
         if sent.any():
             self._window.append(records[sent])
 
