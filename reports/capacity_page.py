@@ -15,6 +15,7 @@ import numpy as np
 from reports import charts
 from reports.capacity_words import devices, headline, objective, standing, verdict_of
 from reports.charts import Caption, Chart
+from reports.curves import Marks, curve
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.scalability import Law
@@ -76,14 +77,14 @@ def _curve(whole: Mapping[str, Any], say: Say) -> list[Chart]:
         devices=devices(fitted["crossing"]),
     )
     caption = Caption("capacity", objective(name, say), say("curve.unit"), told, say)
-    marks = charts.Marks(
+    marks = Marks(
         points=(say("curve.run"), points),
         line=(say("curve.fit"), line),
         limit=(say("curve.limit"), 1.0),
         band=(say("curve.band"), result["low"], result["high"]) if result["low"] and result["high"] else None,
         rule=(say("curve.saturated"), result["saturated"]) if result["saturated"] else None,
     )
-    return [charts.curve(caption, marks, x_title=say("curve.devices"), y_title=say("curve.times"), log=True)]
+    return [curve(caption, marks, x_title=say("curve.devices"), y_title=say("curve.times"), log=True)]
 
 
 def _burdens(level: Mapping[str, Any], name: str) -> list[float]:
@@ -106,5 +107,5 @@ def _law(section: Mapping[str, Any], say: Say) -> list[Chart]:
     levels = len({one["devices"] for one in section["points"]})
     told = say("scalability.told", levels=levels, bend=f"{section['bend']:.0%}")
     caption = Caption("scalability", say("scalability.chart"), say("scalability.unit"), told, say)
-    marks = charts.Marks(points=(say("curve.run"), points), line=(say("scalability.law"), line))
-    return [charts.curve(caption, marks, x_title=say("scalability.in_flight"), y_title=say("scalability.unit"))]
+    marks = Marks(points=(say("curve.run"), points), line=(say("scalability.law"), line))
+    return [curve(caption, marks, x_title=say("scalability.in_flight"), y_title=say("scalability.unit"))]

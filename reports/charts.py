@@ -1,4 +1,4 @@
-"""The charts of the page: from short lists of plain numbers to Vega-Lite specifications, and those to still SVG.
+"""The charts of a morning: from short lists of plain numbers to Vega-Lite specifications, and those to still SVG.
 
 One specification gives both pictures: live in the page, still for print and where scripts do not run. Colours are the
 page's CSS variables, so that either follows its theme. Nothing is summed up here.
@@ -30,7 +30,7 @@ STILL_WIDTH_ALONE: Final = 1040
 SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
 FAIL: Final = "var(--fail)"
 _LINE: Final = "var(--line)"
-_MUTED: Final = "var(--muted)"
+MUTED: Final = "var(--muted)"
 _FONT: Final = "system-ui, sans-serif"
 
 
@@ -101,27 +101,27 @@ def lines(
     colours = dict(zip(series, SERIES, strict=False))
     layers = [_acts(acts, caption.say)] if acts else []
     if limit is not None:
-        layers.append(_across(limit))
+        layers.append(across(limit))
     for at, key in enumerate(series):
         wide = 2.0 if at == 0 else 1.6
-        base = alt.Chart(_data(_known(rows, key))).encode(x=_time(), y=_figure(key))
+        base = alt.Chart(data_of(_known(rows, key))).encode(x=_time(), y=_figure(key))
         if area and at == 0:
             layers.append(base.mark_area(color=colours[key], opacity=0.16, interpolate="monotone"))
         layers.append(base.mark_line(color=colours[key], strokeWidth=wide, interpolate="monotone", strokeCap="round"))
     legend = [(label, colours[key]) for key, label in series.items()]
     legend += [(caption.say("chart.limit"), FAIL)] if limit is not None else []
     if bad and (feet := [row for row in rows if row[bad]]):
-        foot = alt.Chart(_data(feet)).mark_rect(color=FAIL, clip=False)
+        foot = alt.Chart(data_of(feet)).mark_rect(color=FAIL, clip=False)
         layers.append(foot.encode(x=_time("from"), x2="to:T", y=alt.value(HEIGHT - 5), y2=alt.value(HEIGHT)))
         legend.append((caption.say("chart.some_bad"), FAIL))
     layers.append(_hover(rows, series, caption.say, caption.unit))
-    return Chart(caption, tuple(legend), _finished(layers))
+    return Chart(caption, tuple(legend), finished(layers))
 
 
 def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: Sequence[Row]) -> Chart:
     """Stacked bars, one colour for each kind."""
     colours = dict(zip(kinds, SERIES, strict=False))
-    bars = alt.Chart(_data(rows)).mark_bar()
+    bars = alt.Chart(data_of(rows)).mark_bar()
     encoded = bars.encode(
         x=_time("from", binned=True),
         x2="to:T",
@@ -133,7 +133,7 @@ def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: S
             _many(caption.say),
         ],
     )
-    return Chart(caption, tuple(colours.items()), _finished([*([_acts(acts, caption.say)] if acts else []), encoded]))
+    return Chart(caption, tuple(colours.items()), finished([*([_acts(acts, caption.say)] if acts else []), encoded]))
 
 
 def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Chart:
@@ -151,22 +151,22 @@ def ladder(caption: Caption, rows: Sequence[Row], limits: Sequence[Row]) -> Char
     tips = [
         alt.Tooltip(f"{key}:Q", format=".3~f", title=f"{say(f'chart.{key}')} (s)") for key in ("value", "low", "high")
     ]
-    bands = alt.Chart(_data(_known(rows, "low", "high"))).mark_bar(
+    bands = alt.Chart(data_of(_known(rows, "low", "high"))).mark_bar(
         height=10, color=SERIES[0], opacity=0.3, cornerRadius=5
     )
     layers = [
         bands.encode(x=alt.X("low:Q"), x2="high:Q", y=y),
-        alt.Chart(_data(_known(rows, "value")))
+        alt.Chart(data_of(_known(rows, "value")))
         .mark_point(filled=True, size=90, color=SERIES[0], opacity=1)
         .encode(x=x, y=y, tooltip=tips),
     ]
     if limits:
-        ticks = alt.Chart(_data(limits)).mark_tick(color=FAIL, thickness=3, size=26)
+        ticks = alt.Chart(data_of(limits)).mark_tick(color=FAIL, thickness=3, size=26)
         layers.append(
             ticks.encode(x=alt.X("limit:Q"), y=y, tooltip=[alt.Tooltip("limit:Q", title=f"{say('chart.limit')} (s)")])
         )
     legend = ((say("chart.band"), SERIES[0]), *(((say("chart.objective"), FAIL),) if limits else ()))
-    return Chart(caption, legend, _finished(layers, height=34 * len(order)))
+    return Chart(caption, legend, finished(layers, height=34 * len(order)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +189,15 @@ def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Cha
     legend: list[tuple[str, str]] = []
     for number, band in enumerate(bands):
         top = number * _BAND_STEP + _BAND_HEAD
-        title = alt.Chart(_data([{"title": band.title}])).mark_text(
-            align="left", baseline="bottom", fontSize=12, font=_FONT, color=_MUTED
+        title = alt.Chart(data_of([{"title": band.title}])).mark_text(
+            align="left", baseline="bottom", fontSize=12, font=_FONT, color=MUTED
         )
         layers.append(title.encode(text="title:N", x=alt.value(0), y=alt.value(top - 5)))
         for at, (key, label) in enumerate(band.series.items()):
             colour = next(colours)
             axis = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, format="~s", orient="left", offset=0)
             scale = alt.Scale(zero=True, nice=True, range=[top + _BAND_HEIGHT, top])
-            base = alt.Chart(_data(_known(band.rows, key))).encode(
+            base = alt.Chart(data_of(_known(band.rows, key))).encode(
                 x=_time(), y=alt.Y(f"{key}:Q", axis=axis if at == 0 else None, scale=scale)
             )
             if band.area and at == 0:
@@ -207,7 +207,7 @@ def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Cha
     every = [dict(ChainMap(*slices)) for slices in zip(*(band.rows for band in bands), strict=True)]
     layers.append(_hover(every, {key: label for band in bands for key, label in band.series.items()}, caption.say, ""))
     height = len(bands) * _BAND_STEP
-    return Chart(caption, tuple(legend), _finished(layers, height=height, apart=True))
+    return Chart(caption, tuple(legend), finished(layers, height=height, apart=True))
 
 
 def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str], colours: Mapping[str, str]) -> Chart:
@@ -220,7 +220,7 @@ def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str], colou
     order = list(dict.fromkeys(row["percentile"] for row in rows))
     shown = [{**row, "label": kinds[row["stage"]]} for row in rows if row["stage"] in kinds]
     scale = alt.Scale(domain=list(kinds), range=[colours[kind] for kind in kinds])
-    bars = alt.Chart(_data(shown)).mark_bar(height=22)
+    bars = alt.Chart(data_of(shown)).mark_bar(height=22)
     layer = bars.encode(
         y=alt.Y("percentile:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13)),
         x=alt.X(
@@ -234,7 +234,7 @@ def parts(caption: Caption, rows: Sequence[Row], kinds: Mapping[str, str], colou
         ],
     )
     legend = tuple((label, colours[kind]) for kind, label in kinds.items())
-    return Chart(caption, legend, _finished([layer], height=34 * len(order)))
+    return Chart(caption, legend, finished([layer], height=34 * len(order)))
 
 
 def heat(caption: Caption, cells: Sequence[Row], acts: Sequence[Row]) -> Chart:
@@ -243,7 +243,7 @@ def heat(caption: Caption, cells: Sequence[Row], acts: Sequence[Row]) -> Chart:
     tips = [alt.Tooltip(f"{key}:Q", format=".3~g", title=f"{say(f'chart.{key}')} (s)") for key in ("low", "high")]
     y = alt.Axis(title=None, tickCount=5, domain=False, ticks=False, format="~g", grid=False)
     opacity = alt.Opacity("count:Q", scale=alt.Scale(type="sqrt", range=[0.1, 1]), legend=None)
-    cell = alt.Chart(_data(cells)).mark_rect(color=SERIES[0])
+    cell = alt.Chart(data_of(cells)).mark_rect(color=SERIES[0])
     layer = cell.encode(
         x=_time("from"),
         x2="to:T",
@@ -253,88 +253,11 @@ def heat(caption: Caption, cells: Sequence[Row], acts: Sequence[Row]) -> Chart:
         tooltip=[alt.Tooltip("from:T", format="%H:%M:%S", title=say("chart.city_time")), *tips, _many(say)],
     )
     layers = [layer, *([_acts(acts, say)] if acts else [])]
-    return Chart(caption, ((say("chart.more_here"), SERIES[0]),), _finished(layers))
+    return Chart(caption, ((say("chart.more_here"), SERIES[0]),), finished(layers))
 
 
 def _many(say: Say) -> Any:
     return alt.Tooltip("count:Q", format=",", title=say("chart.peak_count"))
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What a curve shows, each with its label: dots and a line of rows with `x` and `y`, a limit across, a band between
-    two x, a rule at one x."""
-
-    points: tuple[str, Sequence[Row]]
-    line: tuple[str, Sequence[Row]]
-    limit: tuple[str, float] | None = None
-    band: tuple[str, float, float] | None = None
-    rule: tuple[str, float] | None = None
-
-
-def curve(caption: Caption, marks: Marks, *, x_title: str, y_title: str, log: bool = False) -> Chart:
-    """Dots and a line through them over figures, not over time; `log`: both axes are logarithmic."""
-    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=True, nice=True)
-    numbers = "~r" if log else "~s"
-    x_axis = alt.Axis(title=x_title, grid=False, ticks=False, domain=False, tickCount=6, format=numbers)
-    x = alt.X("x:Q", axis=x_axis, scale=scale)
-    y_axis = alt.Axis(title=None, ticks=False, domain=False, tickCount=5, format=numbers)
-    y = alt.Y("y:Q", axis=y_axis, scale=scale)
-    tips = [alt.Tooltip("x:Q", format=",.4~r", title=x_title), alt.Tooltip("y:Q", format=",.4~r", title=y_title)]
-    layers, legend = [], [(marks.points[0], SERIES[0]), (marks.line[0], SERIES[1])]
-    if marks.band is not None:
-        label, low, high = marks.band
-        between = alt.Chart(_data([{"x": low, "to": high}])).mark_rect(color=SERIES[1], opacity=0.18)
-        layers.append(between.encode(x=x, x2="to:Q"))
-        legend.append((label, SERIES[1]))
-    if marks.limit is not None:
-        layers.append(alt.Chart(_data([{"y": marks.limit[1]}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=y))
-        legend.append((marks.limit[0], FAIL))
-    if marks.rule is not None:
-        rule = alt.Chart(_data([{"x": marks.rule[1]}])).mark_rule(color=_MUTED, strokeDash=[6, 4], strokeWidth=2)
-        layers.append(rule.encode(x=x))
-        legend.append((marks.rule[0], _MUTED))
-    layers.append(alt.Chart(_data(marks.line[1])).mark_line(color=SERIES[1], strokeWidth=2).encode(x=x, y=y))
-    dots = alt.Chart(_data(marks.points[1])).mark_point(filled=True, size=60, color=SERIES[0], opacity=0.8)
-    layers.append(dots.encode(x=x, y=y, tooltip=tips))
-    return Chart(caption, tuple(legend), _finished(layers, height=HEIGHT + 60))
-
-
-def trend(
-    caption: Caption, rows: Sequence[Row], levels: Sequence[Row], changes: Sequence[Row], *, limit: float | None
-) -> Chart:
-    """One figure run after run, as far apart as any two: dots on their bands, hollow where they do not count.
-
-    Args:
-        rows: `at` (its place), `day` (as the axis shows it), `run`, `value`, `low`, `high` (null: no band), `counted`.
-        levels: `from`, `to` (places) and `value`: the mean of a stretch without a change.
-        changes: `at` and `run`, each a dashed rule between two runs.
-        limit: the objective's, drawn across; None where it is so far off that nothing else could be told apart.
-    """
-    say, days = caption.say, {row["at"]: row["day"] for row in rows}
-    axis = alt.Axis(title=None, grid=False, tickMinStep=1, tickCount=8, labelOverlap=True, format="d")
-    axis.labelExpr = f"{json.dumps(days, ensure_ascii=False)}[datum.value] || ''"
-    x = alt.X("at:Q", axis=axis, scale=alt.Scale(nice=False, domain=[-0.5, max(days) + 0.5]))
-    y = alt.Y("value:Q", axis=_figure_axis(), scale=alt.Scale(zero=False, nice=True))
-    counted, others = ([row for row in rows if row["counted"] is wanted] for wanted in (True, False))
-    tips = [alt.Tooltip("run:N", title=say("history.run"))]
-    tips += [alt.Tooltip("value:Q", format=",.4~r", title=f"{caption.title} ({caption.unit})")]
-    bands = alt.Chart(_data([row for row in rows if row["low"] is not None])).mark_rule(
-        color=SERIES[0], opacity=0.35, strokeWidth=3
-    )
-    layers = [bands.encode(x=x, y=alt.Y("low:Q"), y2="high:Q")]
-    layers += [] if limit is None else [_across(limit, "value")]
-    if changes:
-        rules = alt.Chart(_data(changes)).mark_rule(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.5)
-        layers.append(rules.encode(x=x, tooltip=tips[:1]))
-    steps = alt.Chart(_data(levels)).mark_rule(color=SERIES[1], strokeWidth=2)
-    layers.append(steps.encode(x=alt.X("from:Q"), x2="to:Q", y=y))
-    for some, filled in ((counted, True), (others, False)):
-        dots = alt.Chart(_data(some)).mark_point(filled=filled, size=60, color=SERIES[0], opacity=1)
-        layers.append(dots.encode(x=x, y=y, tooltip=tips))
-    legend = [(caption.title, SERIES[0]), (say("history.level"), SERIES[1])]
-    legend += [] if limit is None else [(say("chart.limit"), FAIL)]
-    return Chart(caption, tuple(legend), _finished(layers))
 
 
 def _rung(say: Say) -> dict[str, str]:
@@ -349,12 +272,13 @@ def _time(field: str = "t", *, binned: bool = False) -> Any:
     )
 
 
-def _figure_axis() -> Any:
+def figure_axis() -> Any:
+    """The axis of figures, whose unit the caption says."""
     return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
 
 
 def _figure(field: str) -> Any:
-    return alt.Y(f"{field}:Q", axis=_figure_axis(), scale=alt.Scale(zero=True, nice=True))
+    return alt.Y(f"{field}:Q", axis=figure_axis(), scale=alt.Scale(zero=True, nice=True))
 
 
 def _clock(say: Say) -> Any:
@@ -369,18 +293,19 @@ def _hover(rows: Sequence[Row], series: Mapping[str, str], say: Say, unit: str) 
         for key, label in series.items()
     ]
     shown = alt.when(chosen).then(alt.value(0.08)).otherwise(alt.value(0))
-    columns = alt.Chart(_data(rows)).mark_rect(color="var(--ink)")
+    columns = alt.Chart(data_of(rows)).mark_rect(color="var(--ink)")
     tips = [_clock(say), *tips]
     return columns.encode(x=_time("from"), x2="to:T", opacity=shown, tooltip=tips).add_params(chosen)
 
 
 def _acts(acts: Sequence[Row], say: Say) -> Any:
-    rules = alt.Chart(_data(acts)).mark_rule(strokeDash=[4, 4], color=_MUTED, strokeWidth=1.5)
+    rules = alt.Chart(data_of(acts)).mark_rule(strokeDash=[4, 4], color=MUTED, strokeWidth=1.5)
     return rules.encode(x=_time(), tooltip=[_clock(say), alt.Tooltip("act:N", title=say("chart.operator"))])
 
 
-def _across(limit: float, field: str = "limit") -> Any:
-    return alt.Chart(_data([{field: limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure(field))
+def across(limit: float, field: str = "limit") -> Any:
+    """A limit, drawn across a chart."""
+    return alt.Chart(data_of([{field: limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure(field))
 
 
 def _known(rows: Sequence[Row], *keys: str) -> list[Row]:
@@ -389,14 +314,15 @@ def _known(rows: Sequence[Row], *keys: str) -> list[Row]:
     return [{key: value for key, value in row.items() if key in wanted} for row in rows]
 
 
-def _data(rows: Sequence[Row]) -> Any:
+def data_of(rows: Sequence[Row]) -> Any:
+    """Rows as a layer's own data."""
     return alt.InlineData(values=list(rows))
 
 
-def _finished(layers: Sequence[Any], height: int = HEIGHT, *, apart: bool = False) -> dict[str, Any]:
+def finished(layers: Sequence[Any], height: int = HEIGHT, *, apart: bool = False) -> dict[str, Any]:
     """The specification; `apart` gives each layer its own vertical scale."""
     axis = alt.AxisConfig(
-        labelColor=_MUTED,
+        labelColor=MUTED,
         labelFont=_FONT,
         labelFontSize=12,
         labelPadding=6,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from reports import charts, wording
+from reports import charts, curves, wording
 from reports.charts import Caption, Chart
 from reports.history import Change, Group, Trend
 from reports.html import render
@@ -105,7 +105,7 @@ def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
     changes = [{"at": places[one.since.name] - 0.5, "run": one.since.name} for one in trend.changes]
     caption = Caption(name, say.heard(trend.name), unit, _told(trend, say), say)
     limit = scale * trend.limit if trend.limit <= FAR_OFF * highest or not highest else None
-    return charts.trend(caption, rows, levels, changes, limit=limit)
+    return curves.trend(caption, rows, levels, changes, limit=limit)
 
 
 def _told(trend: Trend, say: Say) -> str:
