@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+
 SERVICES = ("management", "identity", "idp", "updates", "operator")
 
 
@@ -74,6 +76,12 @@ class ForeignBackend:
     def operate(self, act: str, **body: Any) -> dict[str, Any]:
         """One call of its operator API."""
         return self._call(act, json.dumps(body).encode())
+
+    @property
+    def verification_key_pem(self) -> bytes:
+        """The public key that vouches for its policy keys, as an owner would hand it out."""
+        key = serialization.load_der_public_key(base64.b64decode(self.told["verification_key"]))
+        return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     def _call(self, act: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.told['operator_token']}"}

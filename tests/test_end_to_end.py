@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from lxml import etree
+from processes import alive, descendants, wait_for
 from prometheus import Prometheus, free_port
 
 from reports.record import OPERATOR, OUTCOMES, SAMPLE, TRIGGERS
@@ -44,37 +44,6 @@ def _only(folder: Path) -> Path:
     runs = [path for path in folder.iterdir() if path.is_dir()]
     assert len(runs) == 1
     return runs[0]
-
-
-def _await(what: str, seconds: float, condition: Any) -> Any:
-    """Poll a condition on another process, which has no way to tell us, for a bounded time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
-
-
-def _children(pid: int) -> list[int]:
-    """All processes that descend from one, by what the kernel says."""
-    found = []
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            direct = [int(text) for text in child.read_text().split()]
-        except OSError:
-            continue
-        for one in direct:
-            found += [one, *_children(one)]
-    return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _of(children: list[int], name: str) -> int:
@@ -278,8 +247,8 @@ def _interrupted(tmp_path: Path, how: signal.Signals) -> tuple[int, Path, list[i
     """Start a run, and send it a signal when devices are enrolled."""
     process = _start(tmp_path)
     try:
-        _await("samples", 60, lambda: [p for p in tmp_path.glob("*/samples.npy") if p.stat().st_size > 20_000])
-        children = _children(process.pid)
+        wait_for("samples", 60, lambda: [p for p in tmp_path.glob("*/samples.npy") if p.stat().st_size > 20_000])
+        children = descendants(process.pid)
         assert len(children) >= 3
         os.kill(process.pid, how)
         process.communicate(timeout=60)
@@ -301,15 +270,15 @@ def test_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     assert summary["partial"] is True
     assert samples.size > 200
     assert "partial" in (run / "report.html").read_text().lower()
-    _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
+    wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
 
 
 def test_interrupted_before_an_engine_runs(tmp_path: Path) -> None:
     """Ctrl-C as soon as there is a folder: exit 130 all the same, and nobody waits for engines that were not told."""
     process = _start(tmp_path)
     try:
-        _await("the folder", 60, lambda: list(tmp_path.glob("*/run.json")))
-        children = _children(process.pid)
+        wait_for("the folder", 60, lambda: list(tmp_path.glob("*/run.json")))
+        children = descendants(process.pid)
         os.kill(process.pid, signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
     finally:
@@ -318,13 +287,13 @@ def test_interrupted_before_an_engine_runs(tmp_path: Path) -> None:
             process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in printed
-    _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
+    wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
 
 
 def test_the_run_itself_is_killed(tmp_path: Path) -> None:
     """kill -9 of the run: the record is readable, can be reported, and neither engine nor stand-in survives it."""
     _, run, children = _interrupted(tmp_path, signal.SIGKILL)
-    _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
+    wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
     assert np.load(run / "samples.npy").size > 200
     again = subprocess.run([*FLEETRUSH, "report", str(run)], capture_output=True, text=True, timeout=60, check=False)
     assert again.returncode == 3
@@ -343,8 +312,8 @@ def test_one_process_is_killed(tmp_path: Path, victim: str, code: int, said: str
     """kill -9 of an engine, the backend or the broker: the run ends by itself, says what was lost, leaves no orphan."""
     process = _start(tmp_path)
     try:
-        _await("samples", 60, lambda: [p for p in tmp_path.glob("*/samples.npy") if p.stat().st_size > 20_000])
-        children = _children(process.pid)
+        wait_for("samples", 60, lambda: [p for p in tmp_path.glob("*/samples.npy") if p.stat().st_size > 20_000])
+        children = descendants(process.pid)
         os.kill(_of(children, victim), signal.SIGKILL)
         printed, _ = process.communicate(timeout=LIMIT_S)
     finally:
@@ -357,7 +326,7 @@ def test_one_process_is_killed(tmp_path: Path, victim: str, code: int, said: str
     assert samples.size > 200
     assert summary["harness"]["trustworthy"] is False
     assert "Traceback" not in printed
-    _await("all children gone", 20, lambda: not any(_alive(pid) for pid in children))
+    wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -56,9 +55,7 @@ class Place:
     def __init__(self, folder: Path, server: ForeignBackend) -> None:
         self.folder, self.server = folder, server
         (folder / "first_day.toml").write_text(FIRST_DAY)
-        key = serialization.load_der_public_key(base64.b64decode(server.told["verification_key"]))
-        pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        (folder / "policy_key.pem").write_bytes(pem)
+        (folder / "policy_key.pem").write_bytes(server.verification_key_pem)
         self.token = server.operate("enrollment_token")["access_token"]
 
     def targets(self, *lines: str, path: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
 from foreign_backend import ForeignBackend
 from lxml import etree
 
@@ -57,9 +55,7 @@ def checkout(tmp_path: Path, server: ForeignBackend) -> Path:
     """What a pipeline checks out: scenario and targets file, fleetrush as a submodule; no secret."""
     (tmp_path / "fleetrush").symlink_to(ROOT)
     (tmp_path / "nightly.toml").write_text(NIGHTLY)
-    key = serialization.load_der_public_key(base64.b64decode(server.told["verification_key"]))
-    pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    (tmp_path / "policy_key.pem").write_bytes(pem)
+    (tmp_path / "policy_key.pem").write_bytes(server.verification_key_pem)
     return tmp_path
 
 

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from processes import wait_for
 
 from reports.record import OUTCOMES
 from simulator.children import Child
@@ -145,16 +146,6 @@ def signed_in(folder: Path) -> int:
     steps = json.loads(runs[0].with_name("run.json").read_text())["steps"]
     samples = np.load(runs[0])
     return int(((samples["step"] == steps.index("signed_in")) & (samples["outcome"] == 0)).sum())
-
-
-def wait_for(what: str, seconds: float, condition: Any) -> None:
-    """Poll a condition on another process, which has no way to tell us, for a bounded time."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {seconds} s")
 
 
 @pytest.mark.parametrize("staging", [False, True], ids=["spared", "staging"])

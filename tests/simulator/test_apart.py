@@ -8,14 +8,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import alive, descendants, wait_for
 
 from scenarios.whatifs import WHAT_IFS
 from simulator.arguments import RunOptions, run_arguments, run_options_of, what_of
@@ -98,37 +97,14 @@ def test_a_run_apart_ends_with_who_started_it(tmp_path: Path, how: signal.Signal
     folder = tmp_path / "run"
     process = start(folder, "sign_in_peak")
     try:
-        wait_for("samples", lambda: any(one.stat().st_size > 9_000 for one in folder.glob("samples.npy")))
+        wait_for("samples", LIMIT_S, lambda: any(one.stat().st_size > 9_000 for one in folder.glob("samples.npy")))
         children = descendants(process.pid)
         assert len(children) >= 4
         os.kill(process.pid, how)
         printed, _ = process.communicate(timeout=LIMIT_S)
-        wait_for("all gone", lambda: not any(alive(pid) for pid in children))
+        wait_for("all gone", LIMIT_S, lambda: not any(alive(pid) for pid in children))
     finally:
         process.kill()
     assert how == signal.SIGKILL or printed.splitlines()[-1] == f"{folder} 130"
     assert json.loads((folder / "summary.json").read_text())["partial"] is True
     assert json.loads((folder / "run.json").read_text())["ended"]["reason"] == "interrupted"
-
-
-def wait_for(what: str, condition: Callable[[], bool]) -> None:
-    """Poll a condition on another process, which has no way to tell us, for a bounded time."""
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {LIMIT_S} s"
-        time.sleep(0.05)
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        for one in map(int, child.read_text().split()):
-            found += [one, *descendants(one)]
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
