@@ -17,6 +17,7 @@ from reports.comparable import comparable_hash
 from reports.record import TRIGGERS
 from simulator.composition import TARGET, Composition
 from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.machine import processor
 from simulator.protocols.login import STEPS as LOGIN_STEPS
 from simulator.protocols.messages import REASONS
 from simulator.timetable import planned_curve
@@ -58,7 +59,7 @@ def run_record(
         "broker": broker,
         "command": shlex.join(["fleetrush", *arguments]),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": _processor()},
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "processor": processor()},
         "accounts": dict(composition.accounts.told),
         "targets": {name: _target(name, urls.get(name, ""), basis) for name, basis in composition.basis.items()},
         "authorisation": None if authorisation is None else authorisation.model_dump(mode="json", by_alias=True),
@@ -79,11 +80,3 @@ def _target(service: str, url: str, basis: str) -> dict[str, Any]:
     """One service of run.json. A named identity provider answers its own pages; Google's accounts stand in."""
     steps = {"steps": list(LOGIN_STEPS)} if service == "identity" and basis == TARGET else {}
     return {"url": url, "basis": basis, **steps}
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        return platform.processor()
