@@ -19,6 +19,7 @@ import numpy as np
 
 from reports.record import SAMPLE, Samples
 from reports.runfolder import RunData
+from reports.trust import OURS
 from scenarios.load import load
 from scenarios.schema import Day, Enrollment, Scenario, Wave
 from scenarios.targets import read_targets
@@ -28,6 +29,7 @@ from simulator.composition import KNOWN, Composition
 from simulator.device import EnrollmentLogin
 from simulator.journeys import JOURNEYS, STEPS
 from simulator.order import Order
+from simulator.protocols.messages import REASONS
 from simulator.runrecord import run_record
 from simulator.timetable import planned_curve
 
@@ -118,8 +120,9 @@ def _engine(order: Order, serving: subprocess.Popen[bytes]) -> tuple[float, Samp
                 elif kind == pipe.END:
                     told = json.loads(payload)
     recorded = np.frombuffer(bytes(samples), SAMPLE)
-    if told["samples"] != recorded.size or told["ours"]:
-        raise RuntimeError(f"the engine sent {told}, {recorded.size} samples arrived")
+    ours = {REASONS[reason] for reason in np.unique(recorded["reason"])} & OURS.keys()
+    if told["samples"] != recorded.size or ours:
+        raise RuntimeError(f"the engine sent {told}, {recorded.size} samples arrived, {sorted(ours)}")
     return t0, recorded, health
 
 
