@@ -8,7 +8,7 @@ run: setup
 	@$(BIN)/fleetrush run
 
 test: setup check
-	@$(BIN)/python -m pytest -n 2 -m "not alone"
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
 check: setup
