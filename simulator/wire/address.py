@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import re
 import socket
@@ -15,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from simulator.protocols.messages import Broken, Exhausted
 from simulator.wire.guard import is_address, plain_host
+from simulator.wire.refusals import exhausted
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 REMEMBER_S = 60.0
@@ -22,13 +22,6 @@ _MOST_NAMES = 1024
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # What WHATWG's URL standard leaves alone in a path or a query; everything else a server wrote is percent-encoded.
 _SAFE = "%/:=&?~+!$,;'@()*[]|"
-_OURS = {
-    errno.EMFILE: "harness_descriptors",
-    errno.ENFILE: "harness_descriptors",
-    errno.EADDRNOTAVAIL: "harness_ports",
-    errno.ENOBUFS: "harness_memory",
-    errno.ENOMEM: "harness_memory",
-}
 
 
 class Origin(NamedTuple):
@@ -96,12 +89,6 @@ def follow(url: str, location: str) -> str:
     target = urljoin(url, quote(location.strip().encode("latin-1"), safe=_SAFE + "#"))
     locate(target)
     return target
-
-
-def exhausted(problem: OSError) -> Exhausted | None:
-    """The problem as our own machine's fault, if it is one."""
-    reason = _OURS.get(problem.errno or 0)
-    return None if reason is None else Exhausted(reason, os.strerror(problem.errno or 0))
 
 
 class Resolver:

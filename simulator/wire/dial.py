@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 
 from simulator.protocols.messages import Broken, Trouble
-from simulator.wire.address import Resolver, exhausted
+from simulator.wire.address import Resolver
 from simulator.wire.guard import Guard
+from simulator.wire.refusals import not_connected
 from simulator.wire.tls import TlsSettings, context_of
 
 _BIND_ADDRESS_NO_PORT = 24
@@ -59,7 +60,7 @@ class Dialer:
             except ssl.SSLError as problem:
                 raise Broken("tls_failed", f"{host} port {port}: {problem}") from None
             except OSError as problem:
-                trouble = exhausted(problem) or _not_connected(address, to_port, problem)
+                trouble = not_connected(address, to_port, problem)
         raise trouble
 
     async def close(self) -> None:
@@ -125,15 +126,3 @@ async def _ready(sock: socket.socket, watch: Callable[..., object], unwatch: Cal
         await ready.wait()
     finally:
         unwatch(number)
-
-
-def _not_connected(address: str, port: int, problem: OSError) -> Broken:
-    if isinstance(problem, ConnectionRefusedError):
-        reason = "connect_refused"
-    elif isinstance(problem, TimeoutError):
-        reason = "connect_timeout"
-    elif problem.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        reason = "unreachable"
-    else:
-        reason = "connect_failed"
-    return Broken(reason, f"{address} port {port}: {problem.strerror or problem}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ssl
 import time
 from collections.abc import Callable, Mapping
 
 from simulator.protocols.messages import Broken, Trouble
-from simulator.wire.address import Origin, Resolver, exhausted
+from simulator.wire.address import Origin, Resolver
 from simulator.wire.connection import Connection, Limits
 from simulator.wire.guard import Guard, is_address, plain_host
+from simulator.wire.refusals import not_connected
 from simulator.wire.tls import TlsConnection, TlsSettings, context_of
 
 # One look at every connection this often costs less than one timer a request.
@@ -141,7 +141,7 @@ class Opener:
             try:
                 _, connection = await self.loop.create_connection(make, address, port)
             except OSError as refused:
-                problem = exhausted(refused) or _not_connected(address, port, refused)
+                problem = not_connected(address, port, refused)
             else:
                 return connection
         raise problem
@@ -182,15 +182,3 @@ async def _tunnel(connection: Connection, through: TlsConnection, origin: Origin
         raise Broken("connect_failed", f"the proxy answered {status} to CONNECT", status=status)
     connection.hand_over(through)
     return through
-
-
-def _not_connected(address: str, port: int, problem: OSError) -> Broken:
-    if isinstance(problem, ConnectionRefusedError):
-        reason = "connect_refused"
-    elif isinstance(problem, TimeoutError):
-        reason = "connect_timeout"
-    elif problem.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        reason = "unreachable"
-    else:
-        reason = "connect_failed"
-    return Broken(reason, f"{address} port {port}: {problem.strerror or problem}")
