@@ -71,8 +71,16 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
     data = None if file is None else file.database
     settings = StandInSettings.of(composition.scenario, what.secret(), data, provider)
     recording: Recording | None = None
+    main = gevent.getcurrent()
+
+    def interrupt() -> None:
+        if recording is None or not recording.interrupt():
+            gevent.kill(main, KeyboardInterrupt)
+
     for note in leave_notes(composition, time.time()) + warnings(composition, options.engines):
         print(note)
+    # Python's own KeyboardInterrupt would be raised in whatever greenlet runs, and be lost with it.
+    handlers = [gevent.signal_handler(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         push_url = composition.targets.urls.get("push", "")
         with StandIns(
@@ -91,6 +99,8 @@ def _run(what: What, composition: Composition, options: RunOptions) -> int:
         print(f"fleetrush: {failed}", file=sys.stderr)
         return UNTRUSTED
     finally:
+        for handler in handlers:
+            handler.cancel()
         if recording is not None:
             recording.close()
     return recording.exit_code(conclude(recording.path, sys.stdout, options.lang, against=options.against))
@@ -113,25 +123,16 @@ def check_first(what: What, options: RunOptions) -> int:
 
 
 def play(composition: Composition, options: RunOptions, recording: Recording, order: Order) -> None:
-    """Let the engines play the order, each its shard, until the end or a signal."""
+    """Let the engines play the order, each its shard, until the end."""
     orders = [
         replace(order, shard=shard, kept=composition.kept(shard, options.engines)).to_json()
         for shard in range(options.engines)
     ]
     conductor = Conductor(orders, STEPS, recording, options.web_port)
     recording.conductor = conductor
-
-    def interrupt() -> None:
-        if recording.cut is None:
-            recording.interrupted, recording.cut = True, ("interrupted", "")
-        conductor.stop()
-
-    handlers = [gevent.signal_handler(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         conductor.play(recording.tick)
     finally:
-        for handler in handlers:
-            handler.cancel()
         recording.ended()
 
 
@@ -186,6 +187,15 @@ class Recording:
     def path(self) -> Path:
         """The run folder."""
         return self._folder.path
+
+    def interrupt(self) -> bool:
+        """Somebody stops the run: let the engines end it. Returns: whether there are any."""
+        if self.conductor is None:
+            return False
+        if self.cut is None:
+            self.interrupted, self.cut = True, ("interrupted", "")
+        self.conductor.stop()
+        return True
 
     def began(self, t0_utc: float) -> None:
         """As Listener.began."""

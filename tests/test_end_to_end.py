@@ -285,8 +285,26 @@ def test_interrupted_before_an_engine_runs(tmp_path: Path) -> None:
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 130, printed
     assert "Traceback" not in printed
+    wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_the_stand_ins_start(tmp_path: Path, how: signal.Signals) -> None:
+    """Whoever of the run's readers is at work just then: exit 130, no folder, and no stand-in is left behind."""
+    process = _start(tmp_path)
+    try:
+        wait_for("a stand-in", 60, lambda: descendants(process.pid))
+        children = descendants(process.pid)
+        os.kill(process.pid, how)
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert (process.returncode, "Traceback" in printed) == (130, False), printed
+    assert not list(tmp_path.glob("*/run.json"))
     wait_for("all children gone", 20, lambda: not any(alive(pid) for pid in children))
 
 
