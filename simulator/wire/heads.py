@@ -24,7 +24,6 @@ class Head:
         length: of the body that followed, in bytes.
         cookies: the values of its Set-Cookie lines.
         coding: of its Content-Encoding lines, joined; "" for none.
-        location: of its first Location line.
     """
 
     status: int
@@ -32,7 +31,6 @@ class Head:
     length: int = 0
     cookies: tuple[str, ...] = ()
     coding: str = ""
-    location: str = ""
 
 
 # Shared by all connections: what given bytes mean depends on nobody.
@@ -41,15 +39,13 @@ _known: dict[bytes, Head] = {}
 
 def head_of(status: int, headers: list[tuple[str, str]], length: int) -> Head:
     """A head as the parser told it."""
-    cookies, codings, locations = [], [], []
+    cookies, codings = [], []
     for name, value in headers:
         if name == "set-cookie":
             cookies.append(value)
         elif name == "content-encoding":
             codings.append(value)
-        elif name == "location":
-            locations.append(value)
-    return Head(status, tuple(headers), length, tuple(cookies), ",".join(codings), (locations or [""])[0])
+    return Head(status, tuple(headers), length, tuple(cookies), ",".join(codings))
 
 
 def recalled(data: bytes) -> tuple[Head, bytes] | None:

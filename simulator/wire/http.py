@@ -7,13 +7,14 @@ query or a header: they hold codes and tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simulator.protocols.messages import Broken, Request, Response, Sink, Trouble
 from simulator.wire.address import Origin, follow, locate
-from simulator.wire.connection import Answer, Limits
+from simulator.wire.connection import Limits
 from simulator.wire.content import ACCEPTED, decoded
 from simulator.wire.cookies import CookieJar
 from simulator.wire.guard import Guard
@@ -120,7 +121,7 @@ class HttpLine:
         self._cookies: CookieJar | None = None
         self._lanes: dict[Origin, Lane] | None = None
 
-    async def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Response:
+    def send(self, request: Request, *, timeout_s: float, sink: Sink | None = None) -> Coroutine[Any, Any, Response]:
         """Send a request, follow up to `request.redirects` redirects, return the answer, whatever its status.
 
         A request on a reused connection that the server closed before any byte of an answer is sent once more on
@@ -133,39 +134,8 @@ class HttpLine:
         Raises: Skipped (the guard), Broken, Unknown, Exhausted.
         """
         deadline = time.monotonic() + timeout_s
-        method, url, headers, body = request.method, request.url, request.headers, request.body
-        redirects, browser = request.redirects, request.browser
-        bytes_in = bytes_out = 0
-        while True:
-            origin, target = _place(url)
-            head = self._head(method, origin, target, headers, body, browser=browser)
-            began = time.monotonic()
-            answer, sent = await self._exchange(
-                origin, head, body, head_only=method == "HEAD", sink=sink, deadline=deadline
-            )
-            bytes_in += answer.bytes_in
-            bytes_out += sent
-            told, plain = answer.head, answer.body
-            status = told.status
-            if told.cookies:
-                self._learn(origin, target, told.cookies)
-            if self._pool.watch is not None:
-                self._pool.watch(Hop(method, url, status, told.headers, time.monotonic() - began))
-            location = told.location if request.redirects and status in _REDIRECTS else ""
-            if not location:
-                if told.coding and plain:
-                    plain = decoded(plain, told.coding, limit=self._pool.limits.body_bytes, status=status)
-                return Response(status, told.headers, plain, url, bytes_in, bytes_out)
-            if not redirects:
-                raise Broken("too_many_redirects", f"more than {request.redirects}", status=status)
-            redirects -= 1
-            url = _followed(url, location, status)
-            if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
-                method, body = "GET", b""
-                headers = _without(headers, _OF_BODY)
-            if _place(url)[0] != origin:
-                # Another origin does not get what was meant for this one (Fetch standard, "HTTP-redirect fetch").
-                headers = _without(headers, _OF_ORIGIN)
+        # Most requests follow none, and a coroutine more on the way costs as much as reading an answer's head.
+        return self._follow(request, sink, deadline) if request.redirects else self._once(request, sink, deadline)
 
     def close(self) -> None:
         """Close its connections; exchanges under way end as unknown. It can be used again."""
@@ -177,11 +147,27 @@ class HttpLine:
         """As when the user's session ends."""
         self._cookies = None
 
-    async def _exchange(
-        self, origin: Origin, head: bytes, body: bytes, *, head_only: bool, sink: Sink | None, deadline: float
-    ) -> tuple[Answer, int]:
-        """One request and its answer, and how many bytes were sent for it."""
-        sent = 0
+    async def _follow(self, request: Request, sink: Sink | None, deadline: float) -> Response:
+        """The first answer that leads nowhere else; its bytes are those of the whole way."""
+        redirects, bytes_in, bytes_out = request.redirects, 0, 0
+        while True:
+            response = await self._once(request, sink, deadline)
+            bytes_in += response.bytes_in
+            bytes_out += response.bytes_out
+            if not _leads_on(request, response):
+                response.bytes_in, response.bytes_out = bytes_in, bytes_out
+                return response
+            if not redirects:
+                raise Broken("too_many_redirects", f"more than {request.redirects}", status=response.status)
+            redirects -= 1
+            request = _redirected(request, response)
+
+    async def _once(self, request: Request, sink: Sink | None, deadline: float) -> Response:
+        """One request and its answer."""
+        method, url, body = request.method, request.url, request.body
+        origin, target = _place(url)
+        head = self._head(request, origin, target)
+        began, bytes_out = time.monotonic(), 0
         while True:
             lane = self._lane(origin)
             lane.users += 1
@@ -190,10 +176,12 @@ class HttpLine:
                 reused = connection is not None
                 if connection is None:
                     connection, reused = await lane.acquire(deadline)
-                again = sent > 0
-                sent += len(head) + len(body)
+                again = bytes_out > 0
+                bytes_out += len(head) + len(body)
                 try:
-                    answer = await connection.exchange(head, body, head_only=head_only, sink=sink, deadline=deadline)
+                    answer = await connection.exchange(
+                        head, body, head_only=method == "HEAD", sink=sink, deadline=deadline
+                    )
                 except Trouble:
                     if again or not reused or not connection.untouched:
                         raise
@@ -204,11 +192,21 @@ class HttpLine:
                     raise
                 else:
                     lane.release(connection)
-                    return answer, sent
+                    break
             finally:
                 lane.users -= 1
                 if not lane.users:
                     lane.tidy()
+        told, plain = answer.head, answer.body
+        status = told.status
+        if told.cookies:
+            self._learn(origin, target, told.cookies)
+        if self._pool.watch is not None:
+            self._pool.watch(Hop(method, url, status, told.headers, time.monotonic() - began))
+        response = Response(status, told.headers, plain, url, answer.bytes_in, bytes_out)
+        if told.coding and plain and not _leads_on(request, response):
+            response.body = decoded(plain, told.coding, limit=self._pool.limits.body_bytes, status=status)
+        return response
 
     def _lane(self, origin: Origin) -> Lane:
         if self._lanes is None:
@@ -223,21 +221,13 @@ class HttpLine:
             self._lanes.pop(origin, None)
             self._lanes = self._lanes or None
 
-    def _head(
-        self,
-        method: str,
-        origin: Origin,
-        target: str,
-        headers: tuple[tuple[str, str], ...],
-        body: bytes,
-        *,
-        browser: bool,
-    ) -> bytes:
+    def _head(self, request: Request, origin: Origin, target: str) -> bytes:
         """A request's head, in Chromium's order: Host, Connection, Content-Length, its own, the browser's, Cookie."""
+        method, body = request.method, request.body
         asked = target if self._proxy is None or origin.scheme == "https" else f"http://{origin.authority}{target}"
         length = f"Content-Length: {len(body)}\r\n" if body or method in _WITH_BODY else ""
-        own, says_agent = _own(headers)
-        agent, accepted = self._browser if browser else ("", "")
+        own, says_agent = _own(request.headers)
+        agent, accepted = self._browser if request.browser else ("", "")
         cookie = "" if self._cookies is None else self._cookie(origin, target)
         said = "" if says_agent else agent
         head = f"{method} {asked} HTTP/1.1\r\n{_every(origin)}{length}{own}{said}{accepted}{cookie}\r\n"
@@ -299,8 +289,22 @@ def _without(headers: tuple[tuple[str, str], ...], names: frozenset[str]) -> tup
     return tuple(pair for pair in headers if pair[0].lower() not in names)
 
 
-def _followed(url: str, location: str, status: int) -> str:
+def _leads_on(request: Request, response: Response) -> bool:
+    """Whether an answer is a redirect, and the request one that follows such."""
+    return bool(request.redirects and response.status in _REDIRECTS and response.header("location"))
+
+
+def _redirected(request: Request, response: Response) -> Request:
+    """What a redirect has to be asked next. Raises: Broken."""
+    method, headers, body, status = request.method, request.headers, request.body, response.status
     try:
-        return follow(url, location)
+        url = follow(request.url, response.header("location"))
     except ValueError:
         raise Broken("bad_redirect", "not http or https, or no host and port to reach", status=status) from None
+    if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
+        method, body = "GET", b""
+        headers = _without(headers, _OF_BODY)
+    if _place(url)[0] != _place(request.url)[0]:
+        # Another origin does not get what was meant for this one (Fetch standard, "HTTP-redirect fetch").
+        headers = _without(headers, _OF_ORIGIN)
+    return replace(request, method=method, url=url, headers=headers, body=body)
