@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from simulator.backend.core import Core
 from simulator.protocols.messages import Broken, Push, PushLine, PushLogin, Request, Response, Sink, Unknown
+from simulator.wire.address import locate
 from simulator.wire.cookies import CookieJar
 
 # An ordinary working day at midnight UTC: what protocols write into messages must not depend on when one rehearses.
@@ -153,14 +154,13 @@ class MemoryWire:
             request = _redirected(request, response.status, urljoin(request.url, location))
 
     async def _once(self, request: Request, deadline: float) -> Response:
-        now, parts = self._air.clock.now(), urlsplit(request.url)
-        host, target = parts.hostname or "", parts.path or "/"
-        cookies = self._cookies.header(host, target, https=False, now=now)
+        now, (origin, target) = self._air.clock.now(), locate(request.url)
+        cookies = self._cookies.header(origin.host, target, https=False, now=now)
         sent = replace(request, headers=(*request.headers, ("Cookie", cookies))) if cookies else request
         response = await self._air.carry(sent, deadline)
         said = [value for name, value in response.headers if name.lower() == "set-cookie"]
         if said:
-            self._cookies.store(host, target, https=False, lines=said, now=now)
+            self._cookies.store(origin.host, target, https=False, lines=said, now=now)
         status, headers, body = response.status, response.headers, response.body
         return Response(status, headers, body, request.url, len(body), len(request.body))
 

@@ -70,6 +70,8 @@ class CookieJar:
 
     def header(self, host: str, target: str, *, https: bool, now: float) -> str:
         """The Cookie header's value for a request (RFC 6265 5.4): longer paths first, then the older; "" if none."""
+        if not self._cookies:
+            return ""
         path = target.partition("?")[0]
         sent = [c for c in self._cookies.values() if c.expires > now and (https or not c.secure) and c.fits(host, path)]
         sent.sort(key=lambda cookie: -len(cookie.path))
