@@ -68,12 +68,13 @@ class Agenda:
 
     def pop(self, now: float) -> Start | None:
         """Take the next start that is due by `now`."""
-        self._skip_dropped()
-        if not self._heap or self._heap[0][0] > now:
-            return None
-        start = heapq.heappop(self._heap)[2]
-        del self._waiting[_key(start)]
-        return start
+        while self._heap and self._heap[0][0] <= now:
+            _, serial, start = heapq.heappop(self._heap)
+            key = _key(start)
+            if self._waiting.get(key) == serial:
+                del self._waiting[key]
+                return start
+        return None
 
     def _skip_dropped(self) -> None:
         while self._heap:

@@ -33,7 +33,8 @@ def signing_key(store: Store) -> tuple[RSAPrivateKey, x509.Certificate]:
     store.ensure(SCHEMA)
     row = store.one("SELECT key, certificate FROM idp_key")
     if row is not None:
-        key = load_der_private_key(row["key"], None)
+        # Our own, out of our own store: checking its arithmetic again takes 25 ms.
+        key = load_der_private_key(row["key"], None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, RSAPrivateKey)
         return key, x509.load_der_x509_certificate(row["certificate"])
     key = generate_private_key(65537, 2048)
