@@ -8,23 +8,11 @@ from typing import Any, Final
 from reports import wording
 from reports.groups import Cluster
 from reports.messages import Say
+from reports.messages.distrust import remedy_of
 from reports.steps import is_milestone
 from reports.way import Way
 
 SHOWN: Final = 4
-_OURS: Final[dict[str, str]] = {
-    "starts were": "cores",
-    "an engine's loop": "cores",
-    "an engine waited": "cores",
-    "tasks waited": "cores",
-    "samples that ended as harness_descriptors": "descriptors",
-    "samples that ended as harness_ports": "ports",
-    "samples that ended as harness_memory": "memory",
-    "max_rate_per_s": "rate_cap",
-    "the run was killed": "killed",
-    "the embedded": "stand_in_died",
-}
-"""How a reason not to trust a run begins, and what to do about it."""
 HINTS: Final[dict[str, str]] = {
     "http_status": "status",
     "login_page_again": "login",
@@ -82,12 +70,15 @@ def advice(
 
 
 def _untrusted(summary: Mapping[str, Any], say: Say) -> list[str]:
-    causes = [
-        next((cause for begin, cause in _OURS.items() if reason.startswith(begin)), "lost")
-        for reason in summary["harness"]["reasons"]
-    ]
-    told = [say(f"todo.{cause}") for cause in dict.fromkeys(causes)]
+    """The remedy of each reason; a reason of another release has none that is known."""
+    remedies = dict.fromkeys(remedy_of(reason) for reason in summary["harness"]["reasons"])
+    told = [_remedy(one, say) if one else say("todo.lost") for one in remedies]
     return [*told[: SHOWN - 1], say("todo.untrusted_last")]
+
+
+def _remedy(remedy: str, say: Say) -> str:
+    said = say.heard(remedy)
+    return say("todo.remedy", remedy=said[0].upper() + said[1:])
 
 
 def _cut_short(run: Mapping[str, Any], summary: Mapping[str, Any], found: list[Cluster], say: Say) -> list[str]:

@@ -12,27 +12,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.messages.distrust import distrust
+from scenarios.harness import Harness
+
 WINDOW_S: Final = 5.0
 STANDSTILL_MS: Final = 200.0
 """A loop that is that late stood still; shorter pauses are a machine's own, where others share it."""
-STANDSTILL_S_AT_MOST: Final = 0.8
-"""Of STANDSTILL_WINDOW_S: four quarters of a second touch one answer in 700, and p99.9 is made of one in 1,000."""
 STANDSTILL_WINDOW_S: Final = 600.0
-ENGINE_BUSY_SHARE_AT_MOST: Final = 0.9
-"""Of a window, in which an engine had a core or waited for one. What comes to a server that is busy nine tenths of its
-time takes ten times as long as its work."""
-RUNQUEUE_SHARE_AT_MOST: Final = 0.25
-"""Of a window, in which an engine was ready to run and had no core."""
-PRESSURE_SHARE_AT_MOST: Final = 0.9
-"""Of a window, in which any task of the machine waited for a core, unless a target shares our cores: its own work
-raises the figure then, and the run queue of the engines tells what that cost us."""
-OTHERS_CORES_AT_MOST: Final = 0.5
-"""Of a window, where they leave less than IDLE_CORES_AT_LEAST."""
 IDLE_CORES_AT_LEAST: Final = 1.0
-CLOCK_MS_AT_MOST: Final = 100.0
-"""Of a row. No clock that is steered into place moves that fast: chrony(5), maxslewrate, is 83 ms in a second."""
+"""Where so much is left, what others take costs us nothing."""
 ROW_S: Final = 1.0
-_ALONE: Final = "end what runs beside the run, or give it a machine of its own"
 
 Row = Mapping[str, Any]
 
@@ -41,12 +30,13 @@ Row = Mapping[str, Any]
 class Watched:
     """The health rows of a run: of each engine, and of the run's own process, which watches the machine.
 
-    `limit_ms` is how late a start may be; `shared` whether a stand-in, `target_here` whether a target that the user
-    named has the same cores as we.
+    `limits` are the scenario's, `limit_ms` is how late a start may be; `shared` whether a stand-in, `target_here`
+    whether a target that the user named has the same cores as we.
     """
 
     engines: Mapping[str, Sequence[Row]]
     machine: Sequence[Row]
+    limits: Harness
     limit_ms: float
     shared: bool
     target_here: bool
@@ -60,7 +50,7 @@ class Found:
     reason: str = ""
 
 
-def watched(health: Sequence[Row], *, limit_ms: float, shared: bool, target_here: bool) -> Watched:
+def watched(health: Sequence[Row], *, limits: Harness, limit_ms: float, shared: bool, target_here: bool) -> Watched:
     """Sort the rows of health.jsonl. What fell before the first start is left out."""
     engines: dict[str, list[Row]] = {}
     machine: list[Row] = []
@@ -71,7 +61,7 @@ def watched(health: Sequence[Row], *, limit_ms: float, shared: bool, target_here
             engines.setdefault(row["who"], []).append(row)
         elif row["who"] == "run":
             machine.append(row)
-    return Watched(engines, machine, limit_ms, shared, target_here)
+    return Watched(engines, machine, limits, limit_ms, shared, target_here)
 
 
 def loop_lag(of: Watched) -> Found:
@@ -79,14 +69,12 @@ def loop_lag(of: Watched) -> Found:
     lag = {who: _column(rows, "loop_lag_ms") for who, rows in of.engines.items()}
     at = max((_worst(of.engines[who], values, np.median, who) for who, values in lag.items()), default=None)
     longest = max((float(values.max()) for values in lag.values()), default=None)
-    figures = {"max": longest, "worst_window": at and at.value, "limit": of.limit_ms}
-    if at is None or at.value <= of.limit_ms:
+    limit = of.limit_ms if of.limits.loop_lag_ms_at_most is None else of.limits.loop_lag_ms_at_most
+    figures = {"max": longest, "worst_window": at and at.value, "limit": limit}
+    if at is None or at.value <= limit:
         return Found(figures)
-    return Found(
-        figures,
-        f"the loop of {at.who} lagged {at.value:.1f} ms for seconds, from run second {at.t:.0f}; "
-        f"the limit is {of.limit_ms:g} ms",
-    )
+    told = {"who": at.who, "lag": f"{at.value:.1f}", "at": f"{at.t:.0f}", "limit": f"{limit:g}"}
+    return Found(figures, distrust("loop_lag", **told))
 
 
 def standstill(of: Watched) -> Found:
@@ -99,48 +87,41 @@ def standstill(of: Watched) -> Found:
             chosen = pauses[first:end]
             worst = max(worst, (float(chosen[:, 1].sum() / 1000), who, chosen), key=lambda one: one[0])
     stood_s, who, pauses = worst
-    figures = {"count": len(pauses), "worst_window": round(stood_s, 3), "limit": STANDSTILL_S_AT_MOST}
-    if stood_s < STANDSTILL_S_AT_MOST:
+    limit = of.limits.standstill_s_at_most
+    figures = {"count": len(pauses), "worst_window": round(stood_s, 3), "limit": limit}
+    if stood_s <= limit:
         return Found(figures)
     at, longest_ms, *_ = pauses[np.argmax(pauses[:, 1])]
-    return Found(
-        figures,
-        f"the loop of {who} stood still {len(pauses)} times, {stood_s:.2f} s in all, the longest {longest_ms:.0f} ms"
-        f" at run second {at:.1f}: {_held_by(pauses)}",
-    )
+    told = {"who": who, "count": len(pauses), "all": f"{stood_s:.2f}", "limit": f"{limit:g}"}
+    return Found(figures, distrust(_held_by(pauses), **told, longest=f"{longest_ms:.0f}", at=f"{at:.1f}"))
 
 
 def _held_by(pauses: NDArray[np.float64]) -> str:
-    """What stood still a loop, by what its process did meanwhile."""
+    """Which reason stood still a loop, by what its process did meanwhile."""
     _, paused_ms, ran_ms, waited_ms = pauses.sum(axis=0)
     if ran_ms > paused_ms / 2:
-        return "its own work held it; play with more engines (--engines)"
-    if waited_ms > paused_ms / 2:
-        return "it waited for a core; leave the run more of the machine"
-    return "the process or the whole machine was stopped; look at the hypervisor, and at who may have stopped it"
+        return "stood_own_work"
+    return "stood_no_core" if waited_ms > paused_ms / 2 else "stood_stopped"
 
 
 def engine_busy(of: Watched) -> Found:
     """The share of time in which an engine had work, whether or not it had a core for it."""
-    remedy = "play with more engines (--engines) or at a lower pace (--compression)"
-    return _share(of, "was saturated: busy", ENGINE_BUSY_SHARE_AT_MOST, remedy, "cpu_ms", "runqueue_ms")
+    return _share(of, "engine_busy", of.limits.engine_busy_share_at_most, "cpu_ms", "runqueue_ms")
 
 
 def runqueue(of: Watched) -> Found:
     """The share of time in which an engine was ready to run and had no core."""
-    return _share(of, "waited for a core", RUNQUEUE_SHARE_AT_MOST, "leave the run more of the machine", "runqueue_ms")
+    return _share(of, "runqueue", of.limits.runqueue_share_at_most, "runqueue_ms")
 
 
-def _share(of: Watched, did: str, limit: float, remedy: str, *keys: str) -> Found:
+def _share(of: Watched, reason: str, limit: float, *keys: str) -> Found:
     """The share of the worst window that these milliseconds of an engine take together."""
     at = _worst_share(of.engines, *keys)
     figures = {"worst_window": at and at.value, "limit": limit}
     if at is None or at.value <= limit:
         return Found(figures)
-    return Found(
-        figures,
-        f"{at.who} {did} {at.value:.0%} of the time from run second {at.t:.0f}, the limit is {limit:.0%}; {remedy}",
-    )
+    told = {"who": at.who, "share": f"{at.value:.0%}", "at": f"{at.t:.0f}", "limit": f"{limit:.0%}"}
+    return Found(figures, distrust(reason, **told))
 
 
 def others(of: Watched) -> Found:
@@ -150,7 +131,7 @@ def others(of: Watched) -> Found:
     """
     taken = _column(of.machine, "others_ms") + _column(of.machine, "stolen_ms")
     span_ms = _spans_ms(of.machine)
-    limit = None if of.target_here else OTHERS_CORES_AT_MOST
+    limit = None if of.target_here else of.limits.others_cores_at_most
     if not span_ms.size:
         return Found({"worst_window": None, "limit": limit})
     cores, idle = _mean(taken, span_ms), _mean(_column(of.machine, "idle_ms"), span_ms)
@@ -160,17 +141,14 @@ def others(of: Watched) -> Found:
     if limit is None or short[at] <= limit:
         return Found(figures)
     stolen = _mean(_column(of.machine, "stolen_ms"), span_ms)[at]
-    return Found(
-        figures,
-        f"others took {short[at]:.2f} of our {of.machine[at].get('cores', 0)} cores from run second"
-        f" {_began(of.machine[at]):.0f} ({stolen:.2f} of it the machine's host) and left {idle[at]:.2f};"
-        f" {_ALONE}",
-    )
+    told = {"taken": f"{short[at]:.2f}", "stolen": f"{stolen:.2f}", "idle": f"{idle[at]:.2f}", "limit": f"{limit:g}"}
+    where = {"cores": of.machine[at].get("cores", 0), "at": f"{_began(of.machine[at]):.0f}"}
+    return Found(figures, distrust("others", **told, **where))
 
 
 def pressure(of: Watched) -> Found:
     """The share of time in which any task of the machine waited for a core while less than one was idle."""
-    limit = None if of.shared or of.target_here else PRESSURE_SHARE_AT_MOST
+    limit = None if of.shared or of.target_here else of.limits.pressure_share_at_most
     span_ms = _spans_ms(of.machine)
     if not span_ms.size:
         return Found({"worst_window": None, "limit": limit})
@@ -181,44 +159,31 @@ def pressure(of: Watched) -> Found:
     figures = {"worst_window": round(float(waited[at]), 4), "limit": limit}
     if limit is None or waited[at] <= limit:
         return Found(figures)
-    return Found(
-        figures,
-        f"tasks of this machine waited for a core {waited[at]:.0%} of the time from run second"
-        f" {_began(of.machine[at]):.0f}, the limit is {limit:.0%}; {_ALONE}",
-    )
+    told = {"share": f"{waited[at]:.0%}", "at": f"{_began(of.machine[at]):.0f}", "limit": f"{limit:.0%}"}
+    return Found(figures, distrust("pressure", **told))
 
 
 def wall_clock(of: Watched) -> Found:
     """How far the wall clock was set, at once. Tokens, assertions and servers' logs are dated by it."""
-    return _jump(
-        of,
-        "wall_ms",
-        "the wall clock jumped {by:+.2f} s at run second {t:.0f} ({count} in all): no server's log or token agrees with"
-        " these times; let the clock settle (NTP) before a run",
-    )
+    return _jump(of, "wall_clock", "wall_ms", of.limits.wall_clock_ms_at_most)
 
 
 def asleep(of: Watched) -> Found:
-    """How long the machine slept: our clock stood still then, and nobody's else did."""
-    return _jump(
-        of,
-        "asleep_ms",
-        "the monotonic clock jumped {back:+.2f} s against the boot-time clock at run second {t:.0f} ({count} in all):"
-        " this machine slept; keep it awake",
-    )
+    """How long the machine slept: our monotonic clock stood still then, and nobody else's did."""
+    return _jump(of, "asleep", "asleep_ms", of.limits.asleep_ms_at_most)
 
 
-def _jump(of: Watched, key: str, says: str) -> Found:
+def _jump(of: Watched, reason: str, key: str, limit: float) -> Found:
     """The furthest a clock moved in a row of any process, and how many rows of that process it moved too far in."""
     told = {**of.engines, "run": of.machine}
     found = [_At(float(row.get(key, 0.0)), float(row["t"]), who) for who, rows in told.items() for row in rows]
     at = max(found, key=lambda one: abs(one.value), default=None)
-    figures = {"worst_window": at and abs(at.value), "limit": CLOCK_MS_AT_MOST}
-    count = sum(one.who == at.who and abs(one.value) > CLOCK_MS_AT_MOST for one in found) if at else 0
+    figures = {"worst_window": at and abs(at.value), "limit": limit}
+    count = sum(one.who == at.who and abs(one.value) > limit for one in found) if at else 0
     if at is None or not count:
         return Found(figures)
-    by = at.value / 1000
-    return Found(figures, says.format(by=by, back=-by, t=at.t, count=count))
+    by = f"{at.value / 1000:+.2f}"
+    return Found(figures, distrust(reason, by=by, at=f"{at.t:.0f}", count=count, limit=f"{limit:g}"))
 
 
 CHECKS: Final[dict[str, Callable[[Watched], Found]]] = {
@@ -231,7 +196,10 @@ CHECKS: Final[dict[str, Callable[[Watched], Found]]] = {
     "wall_clock_ms": wall_clock,
     "asleep_ms": asleep,
 }
-"""What can spoil a measurement, by its name in summary.json; causes stand before what follows from them."""
+"""What can spoil a measurement, by its name in summary.json; a scenario sets its limit as [harness] <name>_at_most.
+
+Causes stand before what follows from them.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)

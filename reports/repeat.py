@@ -37,7 +37,7 @@ class OneRun:
         favours no verdict.
         """
         if not self.summary["harness"]["trustworthy"]:
-            return "it cannot be trusted: " + "; ".join(self.summary["harness"]["reasons"])
+            return "it cannot be trusted: " + "; and also: ".join(self.summary["harness"]["reasons"])
         return "it did not come to its end" if self.summary["partial"] else ""
 
     @property

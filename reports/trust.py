@@ -15,26 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.instrument import CHECKS, WINDOW_S, watched
+from reports.messages.distrust import distrust
 from reports.objectives import Objective
 from reports.percentiles import Ranked, rank_of
 from reports.record import OPERATOR, OUTCOMES, TRIGGERS
 from reports.runfolder import RunData
 from reports.steps import of_steps
+from scenarios.harness import Harness
 
 WINDOW_STARTS: Final = 100
 WINDOW_PERCENT: Final = 98
 """Of a window's starts, whose lateness is judged. One pause of a tenth of a second is 2 % of a window: machines that
 others share have those, and they move no percentile of a run; where starts are many a quarter second is found out."""
-LATENESS_MS_AT_MOST: Final = 50.0
 LATENESS_SHARE_AT_MOST: Final = 0.05
 """Of the tightest latency or service objective."""
 
-OURS: Final[dict[str, tuple[str, str]]] = {
-    "harness_descriptors": ("descriptors", "raise the limit (ulimit -n), or play with more engines (--engines)"),
-    "harness_ports": ("ports", "widen net.ipv4.ip_local_port_range, or play fewer devices on this machine"),
-    "harness_memory": ("memory for sockets", "play fewer devices on this machine"),
-}
-"""A sample's reasons that are our own machine's fault: what ran out, and what to do."""
+OURS: Final = ("harness_descriptors", "harness_ports", "harness_memory")
+"""A sample's reasons that are our own machine's fault, and reasons not to trust its run by the same name."""
 RATE_CAP: Final = "rate_cap"
 _OWN_STARTS: Final = (TRIGGERS.index("planned"), TRIGGERS.index("timer"))
 _SKIPPED: Final = OUTCOMES.index("skipped")
@@ -63,17 +60,20 @@ def judge_trust(data: RunData, objectives: Sequence[Objective]) -> Trust:
     up. A window is 5 s, and longer where fewer than 100 starts fell into it, so that no single start decides. What
     the samples do not show, or do not name, the health rows tell (reports.instrument).
     """
-    limit_ms = lateness_limit_ms(data.run, objectives)
+    limits = Harness.model_validate(data.run["scenario"]["folded"].get("harness") or {})
+    limit_ms = lateness_limit_ms(limits, objectives)
     reasons = [str(reason) for reason in data.run.get("untrusted", ())]
     if not data.run.get("ended"):
-        reasons.append("the run was killed before its end")
+        reasons.append(distrust("killed", at=f"{_last(data):.0f}"))
     targets = data.run["targets"].values()
     shared = any(target["basis"] == "stand-in" for target in targets)
     here = any(target["basis"] != "stand-in" and _is_here(target["url"]) for target in targets)
-    seen = watched(data.health, limit_ms=limit_ms, shared=shared, target_here=here)
+    seen = watched(data.health, limits=limits, limit_ms=limit_ms, shared=shared, target_here=here)
     found = {name: check(seen) for name, check in CHECKS.items()}
     late = {**_lateness(data), "limit": limit_ms}
-    reasons += _ours(data) + [one.reason for one in found.values() if one.reason] + _late(late) + _held_back(data)
+    reasons += [reason for name in OURS if (reason := _troubled(data, name))]
+    reasons += [one.reason for one in found.values() if one.reason]
+    reasons += [reason for reason in (_late(late), _troubled(data, RATE_CAP)) if reason]
     notes = []
     if shared:
         notes.append("The stand-in shared our cores: its times and ours lengthen each other.")
@@ -96,19 +96,22 @@ def _is_here(url: str) -> bool:
         return False
 
 
-def _late(figure: Mapping[str, Any]) -> list[str]:
+def _last(data: RunData) -> float:
+    """The run second of the last that was recorded."""
+    return max([0.0, *(float(row["t"]) for row in data.health[-1:]), *map(float, data.samples["done"][-1:])])
+
+
+def _late(figure: Mapping[str, Any]) -> str:
     value, limit = figure["worst_window"], figure["limit"]
     if value is None or value <= limit:
-        return []
-    at = figure["worst_at_s"]
-    return [f"starts were {value:.1f} ms late in the worst window, from run second {at:g}, the limit is {limit:g} ms"]
+        return ""
+    return distrust("late", late=f"{value:.1f}", at=f"{figure['worst_at_s']:g}", limit=f"{limit:g}")
 
 
-def lateness_limit_ms(run: Mapping[str, Any], objectives: Sequence[Objective]) -> float:
-    """How late a start may be: 5 % of the tightest objective, at most 50 ms, at most what the scenario says."""
+def lateness_limit_ms(limits: Harness, objectives: Sequence[Objective]) -> float:
+    """How late a start may be: what the scenario says, and at most 5 % of the tightest objective."""
     tightest = [one.limit * 1000 * LATENESS_SHARE_AT_MOST for one in objectives if one.measure != "errors"]
-    wanted = (run["scenario"]["folded"].get("harness") or {}).get("lateness_ms_at_most")
-    return round(min([LATENESS_MS_AT_MOST, *tightest, *([] if wanted is None else [float(wanted)])]), 3)
+    return round(min([limits.lateness_ms_at_most, *tightest]), 3)
 
 
 def own_starts(data: RunData) -> NDArray[np.bool_]:
@@ -161,20 +164,10 @@ def _lateness(data: RunData) -> dict[str, Any]:
     }
 
 
-def _ours(data: RunData) -> list[str]:
-    """What our own machine had none left of, how often it was missed, and what to do."""
-    reasons = []
-    for index, name in enumerate(data.run["reasons"]):
-        missed = data.samples[data.samples["reason"] == index] if name in OURS else data.samples[:0]
-        if missed.size:
-            what, remedy = OURS[name]
-            at = float(missed["done"].min())
-            reasons.append(f"{what} ran out {missed.size:,} times, first at run second {at:.1f}; {remedy}")
-    return reasons
-
-
-def _held_back(data: RunData) -> list[str]:
-    """Samples that our own cap on the rate did not let start: the targets were asked for less than was planned."""
+def _troubled(data: RunData, name: str) -> str:
+    """How many samples ended for one of our own reasons, and when the first; "" for none."""
     names = list(data.run["reasons"])
-    held = int((data.samples["reason"] == names.index(RATE_CAP)).sum()) if RATE_CAP in names else 0
-    return [f"max_rate_per_s held {held:,} exchanges back: less was asked than the scenario says"] if held else []
+    troubled = data.samples[data.samples["reason"] == names.index(name)] if name in names else data.samples[:0]
+    if not troubled.size:
+        return ""
+    return distrust(name, count=f"{troubled.size:,}", at=f"{troubled['done'].min():.1f}")

@@ -53,6 +53,7 @@ _UNITS = (
     ("_s_at_most", "in seconds"),
     ("_ms", "in milliseconds"),
     ("_ms_at_most", "in milliseconds"),
+    ("_cores_at_most", "in cores"),
     ("_bytes", "in bytes"),
     ("_mbit", "in Mbit/s"),
     ("share", "as a share from 0 to 1"),

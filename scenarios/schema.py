@@ -26,6 +26,7 @@ from scenarios.arrivals import Arrivals, later
 from scenarios.base import Frozen, Many, Positive, PositiveShare, Share, Text
 from scenarios.citytime import CityTime
 from scenarios.evidence import part
+from scenarios.harness import Harness
 from scenarios.objective import Objective, known
 from scenarios.organisation import Organisation
 from scenarios.sign_in import SignIn
@@ -172,13 +173,6 @@ class Backend(Frozen):
     enrollment: Terms = Terms()
     robot_accounts: bool = False
     """Whether each device gets an account of its own."""
-
-
-class Harness(Frozen):
-    """What the run asks of itself."""
-
-    lateness_ms_at_most: Annotated[float, Field(gt=0, le=50)] = 50
-    """In the worst 5 s window."""
 
 
 class Compare(Frozen):

@@ -23,7 +23,7 @@ class Keeper:
     """The one writer of the file while a run plays.
 
     Args:
-        failed: called with a line for the user when the file cannot be written; it is as it was then.
+        failed: called with what the system says when the file cannot be written; it is as it was then.
     """
 
     def __init__(self, file: EnrollmentsFile, failed: Callable[[str], None]) -> None:
@@ -67,7 +67,7 @@ class Keeper:
             self._took_s = writing.get()
         except OSError as error:
             self._changed = True
-            self._failed(f"{self._file.path}: the enrollments cannot be written: {error.strerror}")
+            self._failed(error.strerror or str(error))
 
 
 def _write(path: Path, image: bytes) -> float:

@@ -20,6 +20,7 @@ import gevent
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.messages.distrust import distrust
 from reports.runfolder import RunFolder
 from simulator.apart import check_apart
 from simulator.arguments import RunOptions, run_arguments
@@ -149,6 +150,7 @@ class Recording:
         self.interrupted = False
         self.cut: tuple[str, str] | None = None
         self._tracebacks: list[str] = []
+        self._distrusted: set[str] = set()
         self._protection = Protection(STEPS, composition.targets)
         self._stand_ins = stand_ins
         self._machine = MachineHealth("run")
@@ -181,7 +183,11 @@ class Recording:
         self._folder.write_fleet(make_fleet(scenario.organisation, scenario.devices, scenario.seed))
         stand_ins.hear_health(self._stand_in_health)
         file = composition.enrollments
-        self._keeper = None if file is None else Keeper(file, self._not_kept)
+        self._keeper = (
+            None
+            if file is None
+            else Keeper(file, lambda why: self._distrust_once("enrollments", "not_kept", path=file.path, why=why))
+        )
 
     @property
     def path(self) -> Path:
@@ -234,11 +240,12 @@ class Recording:
     def tick(self) -> None:
         """Show progress; write our own health, and what is enrolled, once a second."""
         assert self.conductor is not None
-        now = time.monotonic() - self.conductor.t0 if self.conductor.t0 else 0.0
+        now = self._now()
         self._tally.online = sum(self.conductor.online.values())
         self._progress.show(now)
         if self._keeper is not None:
             self._keeper.tick()
+        self._look_after_stand_ins()
         if now >= self._next_health:
             self._next_health = max(now, self._next_health + 1.0)
             self._hear(self._machine.row(now))
@@ -253,8 +260,7 @@ class Recording:
         self._progress.show(time.monotonic() - self.conductor.t0, last=True)
         if self._keeper is not None:
             self._keeper.close()
-        dead = self._stand_ins.dead()
-        self._record["untrusted"] += [f"the embedded {name} ended during the run" for name in dead]
+        self._look_after_stand_ins()
         reason, detail = ("failed", "") if self._tracebacks else self.cut or ("complete", "")
         self._record["partial"] = reason != "complete"
         ended = {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason, "detail": detail}
@@ -274,15 +280,24 @@ class Recording:
             self._metrics.close()
         self._folder.close()
 
-    def _not_kept(self, line: str) -> None:
-        if line not in self._record["untrusted"]:
-            print(f"fleetrush: {line}", file=sys.stderr)
-            self.distrust(line)
+    def _look_after_stand_ins(self) -> None:
+        for name in self._stand_ins.dead():
+            self._distrust_once(name, "stand_in_ended", name=name)
+
+    def _distrust_once(self, about: str, key: str, **figures: object) -> None:
+        if about not in self._distrusted:
+            self._distrusted.add(about)
+            reason = distrust(key, at=f"{self._now():.0f}", **figures)
+            print(f"fleetrush: {reason}", file=sys.stderr)
+            self.distrust(reason)
+
+    def _now(self) -> float:
+        """The run second; 0 before the engines are told when it is."""
+        return time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0
 
     def _hear(self, row: dict[str, Any]) -> None:
         self._tally.hear(row)
         self._folder.add_health(row)
 
     def _stand_in_health(self, row: dict[str, Any]) -> None:
-        now = time.monotonic() - self.conductor.t0 if self.conductor is not None and self.conductor.t0 else 0.0
-        self._hear({**row, "t": round(now, 3)})
+        self._hear({**row, "t": round(self._now(), 3)})

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from reports.messages.capacity import CAPACITY
 from reports.messages.compare import COMPARE
 from reports.messages.council import COUNCIL
+from reports.messages.distrust import DISTRUST, sentence
 from reports.messages.heard import HEARD
 from reports.messages.history import HISTORY
 from reports.messages.honesty import HONESTY
@@ -50,7 +51,7 @@ class Say:
     def heard(self, text: str) -> str:
         """A sentence of run.json or summary.json, which are in English, as this language has it.
 
-        What no row of HEARD knows (a user's own question, what a server said) stays as it was written.
+        What no row of HEARD or DISTRUST knows (a user's own question, what a server said) stays as it was written.
         """
         if not self._at:
             return text
@@ -73,7 +74,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {key: both for table in TABLES for k
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(_pattern(english), re.DOTALL), japanese) for english, japanese in HEARD]
+    remedies = [remedy for _, remedy in DISTRUST.values()]
+    known = [*HEARD, *remedies, *map(sentence, DISTRUST)]
+    return [(re.compile(_pattern(english), re.DOTALL), japanese) for english, japanese in known]
 
 
 def _pattern(english: str) -> str:

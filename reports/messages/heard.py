@@ -56,6 +56,7 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("{run} is left out: {why}", "{run} を除外: {why}"),
     ("it cannot be trusted: {why}", "信頼できません: {why}"),
+    ("{reason}; and also: {others}", "{reason}。さらに、{others}"),
     ("between two runs", "実行と実行の間"),
     ("{step} on {share} % of devices, from the first start", "端末の {share} % で {step}(最初の開始から)"),
     ("{step} on {share} % of devices", "端末の {share} % で {step}"),
@@ -89,94 +90,19 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     ("it was never judged: `fleetrush report` does it", "まだ判定されていません(`fleetrush report` で判定できます)"),
     ("it did not come to its end", "最後まで終わりませんでした"),
     ("it cannot be trusted", "信頼できません"),
-    # trust
-    ("the run was killed before its end", "実行が終わる前に強制終了されました"),
-    (
-        "starts were {late} ms late in the worst window, from run second {at}, the limit is {limit} ms",
-        "最悪の時間帯(実行 {at} 秒から)で開始が {late} ms 遅れました(許容は {limit} ms)",
-    ),
-    (
-        "the loop of {who} lagged {lag} ms for seconds, from run second {at}; the limit is {limit} ms",
-        "{who} の処理ループが実行 {at} 秒から数秒間 {lag} ms 遅れました(許容は {limit} ms)",
-    ),
-    (
-        "the loop of {who} stood still {count} times, {all} s in all, the longest {longest} ms at run second {at}: its own"
-        " work held it; play with more engines (--engines)",
-        "{who} の処理ループが {count} 回、合計 {all} 秒停止しました(最長 {longest} ms、実行 {at} 秒): 自身の処理によるものです。"
-        "エンジンを増やしてください(--engines)",
-    ),
-    (
-        "the loop of {who} stood still {count} times, {all} s in all, the longest {longest} ms at run second {at}: it waited"
-        " for a core; leave the run more of the machine",
-        "{who} の処理ループが {count} 回、合計 {all} 秒停止しました(最長 {longest} ms、実行 {at} 秒): CPU の空きを待っていました。"
-        "ほかの処理を減らしてください",
-    ),
-    (
-        "the loop of {who} stood still {count} times, {all} s in all, the longest {longest} ms at run second {at}: the"
-        " process or the whole machine was stopped; look at the hypervisor, and at who may have stopped it",
-        "{who} の処理ループが {count} 回、合計 {all} 秒停止しました(最長 {longest} ms、実行 {at} 秒): "
-        "プロセスか機械全体が止められました。仮想化基盤などを確認してください",
-    ),
-    (
-        "{who} was saturated: busy {share} of the time from run second {at}, the limit is {limit}; play with more engines"
-        " (--engines) or at a lower pace (--compression)",
-        "{who} が飽和しました: 実行 {at} 秒から時間の {share} を使い切りました(許容は {limit})。"
-        "エンジンを増やすか(--engines)、速さを下げてください(--compression)",
-    ),
-    (
-        "{who} waited for a core {share} of the time from run second {at}, the limit is {limit}; leave the run more of the"
-        " machine",
-        "{who} が実行 {at} 秒から時間の {share} で CPU の空きを待ちました(許容は {limit})。ほかの処理を減らしてください",
-    ),
-    (
-        "others took {taken} of our {cores} cores from run second {at} ({stolen} of it the machine's host) and left {idle};"
-        " end what runs beside the run, or give it a machine of its own",
-        "実行 {at} 秒から、ほかの処理が {cores} コアのうち {taken} を使い(うち {stolen} は仮想化基盤)、残りは {idle} でした。"
-        "ほかの処理を終えるか、専用の機械を使ってください",
-    ),
-    (
-        "tasks of this machine waited for a core {share} of the time from run second {at}, the limit is {limit}; end what"
-        " runs beside the run, or give it a machine of its own",
-        "実行 {at} 秒から時間の {share} で処理が CPU の空きを待ちました(許容は {limit})。"
-        "ほかの処理を終えるか、専用の機械を使ってください",
-    ),
-    (
-        "the wall clock jumped {by} s at run second {at} ({count} in all): no server's log or token agrees with these times;"
-        " let the clock settle (NTP) before a run",
-        "実行 {at} 秒に時計が {by} 秒飛びました(計 {count} 回)。サーバーの記録やトークンの時刻と合いません。"
-        "時刻同期(NTP)が落ち着いてから実行してください",
-    ),
-    (
-        "the monotonic clock jumped {by} s against the boot-time clock at run second {at} ({count} in all): this machine"
-        " slept; keep it awake",
-        "実行 {at} 秒に機械が休止しました({by} 秒、計 {count} 回)。休止しないよう設定してください",
-    ),
-    (
-        "descriptors ran out {count} times, first at run second {at}; raise the limit (ulimit -n), or play with more engines"
-        " (--engines)",
-        "ファイル記述子が {count} 回不足しました(最初は実行 {at} 秒)。上限を上げるか(ulimit -n)、"
-        "エンジンを増やしてください(--engines)",
-    ),
-    (
-        "ports ran out {count} times, first at run second {at}; widen net.ipv4.ip_local_port_range, or play fewer devices on"
-        " this machine",
-        "ポートが {count} 回不足しました(最初は実行 {at} 秒)。net.ipv4.ip_local_port_range を広げるか、"
-        "この機械の端末数を減らしてください",
-    ),
-    ("samples that ended as {reason}: {count}", "{reason} で終わった記録: {count} 件"),
-    (
-        "max_rate_per_s held {count} exchanges back: less was asked than the scenario says",
-        "max_rate_per_s により {count} 件の送信を抑えました。シナリオより少ない負荷でした",
-    ),
+    # trust: notes; the reasons stand in DISTRUST
     (
         "The stand-in shared our cores: its times and ours lengthen each other.",
         "代役と負荷発生側が同じ CPU を使ったため、互いの時間が延びています。",
     ),
     (
+        "A target runs on this machine: its times and ours may lengthen each other.",
+        "対象がこの機械で動いているため、互いの時間が延びている可能性があります。",
+    ),
+    (
         "No engine told how it fared; lateness alone was judged.",
         "エンジンの状態の記録がないため、開始の遅れだけで判断しました。",
     ),
-    ("the embedded {name} ended during the run", "組み込みの {name} が実行中に終了しました"),
     # how a run ended
     ("complete", "最後まで完了"),
     ("interrupted", "利用者による中断"),

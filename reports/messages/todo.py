@@ -6,34 +6,7 @@ from typing import Final
 
 TODO: Final[dict[str, tuple[str, str]]] = {
     "todo.title": ("What to do", "次にすること"),
-    "todo.cores": (
-        "This machine could not keep up. Give it more cores, use --engines 2 or more, put the targets on another machine, or lower --compression.",
-        "この計算機では追いつけませんでした。コアを増やす、--engines 2 以上を使う、対象を別の計算機に置く、--compression を下げる、のいずれかを行ってください。",
-    ),
-    "todo.descriptors": (
-        "Raise the limit on open files (ulimit -n) or play fewer devices a machine; fleetrush plan says how many a run needs.",
-        "開けるファイル数の上限(ulimit -n)を上げるか、計算機あたりの端末を減らしてください。必要数は fleetrush plan が示します。",
-    ),
-    "todo.ports": (
-        "Local ports ran out: widen net.ipv4.ip_local_port_range, or play fewer devices a machine.",
-        "ローカルポートが尽きました。net.ipv4.ip_local_port_range を広げるか、計算機あたりの端末を減らしてください。",
-    ),
-    "todo.memory": (
-        "Memory ran out: play fewer devices a machine, or a machine with more of it.",
-        "メモリーが尽きました。計算機あたりの端末を減らすか、メモリーの多い計算機を使ってください。",
-    ),
-    "todo.rate_cap": (
-        "Our own cap on the rate held exchanges back: agree on a higher max_rate_per_s, or lower --compression.",
-        "送信速度の上限が送信を抑えました。max_rate_per_s の引き上げを合意するか、--compression を下げてください。",
-    ),
-    "todo.killed": (
-        "The run was killed: run it again to its end.",
-        "実行が強制終了されました。最後まで実行し直してください。",
-    ),
-    "todo.stand_in_died": (
-        "A part of the stand-in ended during the run: see what it said on the terminal, free memory, and run again.",
-        "代役の一部が実行中に終了しました。端末の出力を確認し、メモリーを空けて実行し直してください。",
-    ),
+    "todo.remedy": ("{remedy}.", "{remedy}。"),
     "todo.lost": (
         "Part of the run was lost: read the reason above and the terminal's last lines, then run again.",
         "実行の一部が失われました。上の理由と端末の最後の出力を確認し、実行し直してください。",

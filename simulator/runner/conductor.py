@@ -16,6 +16,7 @@ from gevent.event import Event
 from locust.env import Environment
 from numpy.typing import NDArray
 
+from reports.messages.distrust import distrust
 from reports.record import SAMPLE
 from simulator import pipe
 from simulator.runner.shard_user import ShardUser
@@ -135,16 +136,16 @@ class Conductor:
         """The engine of that shard is gone."""
         self._over.add(shard)
         self._changed.set()
+        at = f"{time.monotonic() - self.t0:.0f}" if self.t0 else "0"
         sent = self._sent.get(shard)
         if sent is None:
-            how = "tore a frame" if torn else "was lost"
-            self.listener.distrust(f"engine {shard} {how} (exit {code}); its devices played no further")
+            key = "frame_torn" if torn else "engine_lost"
+            self.listener.distrust(distrust(key, engine=shard, at=at, exit=code))
         elif torn or sent != self._received[shard]:
-            samples, frames = self._received[shard]
-            self.listener.distrust(
-                f"of what engine {shard} sent, {samples:,} of {sent[0]:,} samples and {frames:,} of {sent[1]:,} frames"
-                " arrived: a part of the record is lost"
-            )
+            samples, frames = (f"{count:,}" for count in self._received[shard])
+            all_samples, all_frames = (f"{count:,}" for count in sent)
+            told = {"samples": samples, "all_samples": all_samples, "frames": frames, "all_frames": all_frames}
+            self.listener.distrust(distrust("frames_lost", engine=shard, at=at, **told))
 
     def play(self, tick: Callable[[], None]) -> None:
         """Start all engines, play until the last has ended; `tick` is called about four times a second."""

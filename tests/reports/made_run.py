@@ -30,7 +30,18 @@ STEPS = (
     "operator.publish_policy",
     "management.api_authorization",
 )
-REASONS = ("none", "http_status", "timeout", "connect_refused", "earlier_step", "harness_descriptors", "run_ended")
+REASONS = (
+    "none",
+    "http_status",
+    "timeout",
+    "connect_refused",
+    "earlier_step",
+    "harness_descriptors",
+    "run_ended",
+    "harness_ports",
+    "harness_memory",
+    "rate_cap",
+)
 JOURNEYS = ("enroll", "boot", "sign_in", "check_update", "update", "apply_push")
 LEAD_S = 31.8
 OBJECTIVES = [

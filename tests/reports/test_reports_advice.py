@@ -56,9 +56,13 @@ AT_ITS_LIMIT = {"step": "ready", "percentile": 95.0, "latency_s_at_most": 16.5}
             "Nothing of ready, identity.login, applied and all was recorded",
             "run with the same option.",
         ),
-        ({"samples": QUEUED}, "This machine could not keep up.", "neither a good nor a bad one."),
+        (
+            {"samples": QUEUED},
+            "End other work on this machine, play with more engines",
+            "neither a good nor a bad one.",
+        ),
         ({"samples": GOOD, "untrusted": ["engine 1 ended early"]}, "Part of the run was lost", "nor a bad one."),
-        ({"samples": GOOD, "ended": None}, "The run was killed", "neither a good nor a bad one."),
+        ({"samples": GOOD, "ended": None}, "Look for who ended it (memory,", "neither a good nor a bad one."),
         (
             {"samples": GOOD, "partial": True, "ended": {"reason": "interrupted", "detail": ""}},
             "Run it to its end: fleetrush run morning_peak --seed 1",

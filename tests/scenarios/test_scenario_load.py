@@ -219,6 +219,34 @@ def test_every_fault_in_one_go(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (
+            "standstill_s_at_most = 0",
+            "harness.standstill_s_at_most = 0: expected a number above 0, in seconds",
+        ),
+        (
+            "engine_busy_share_at_most = 90",
+            "harness.engine_busy_share_at_most = 90: expected a number of at most 1, as a share from 0 to 1",
+        ),
+        (
+            'others_cores_at_most = "half"',
+            'harness.others_cores_at_most = "half": expected a number, in cores',
+        ),
+        (
+            "loop_lag_ms = 20",
+            "harness.loop_lag_ms: unknown key, expected one of asleep_ms_at_most, engine_busy_share_at_most,"
+            " lateness_ms_at_most, loop_lag_ms_at_most, others_cores_at_most, pressure_share_at_most,"
+            ' runqueue_share_at_most, standstill_s_at_most, wall_clock_ms_at_most; did you mean "loop_lag_ms_at_most"?',
+        ),
+    ],
+)
+def test_a_harness_limit_that_is_none(tmp_path: Path, said: str, fault: str) -> None:
+    """One line each: what was said, and what would have been a limit."""
+    assert faults(tmp_path, f"{PLAIN}\n[harness]\n{said}\n") == (f"mine.toml: {fault}",)
+
+
 def test_the_organisations_faults_are_told_once(tmp_path: Path) -> None:
     """A wrong number of devices is wrong in the organisation's file alone."""
     city = (HERE / "organisations" / "maebashi.toml").read_text("utf-8")
