@@ -27,12 +27,13 @@ SPIN = "while True: pass"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How a run ended."""
+    """How a run ended, and how many seconds of a core others had meanwhile: not it, nor who plays it."""
 
     code: int
     run: dict[str, Any]
     summary: dict[str, Any]
     printed: str
+    others_s: float
 
     @property
     def reasons(self) -> list[str]:
@@ -71,6 +72,7 @@ class Playing:
         scenario.write_text(_scenario(round(rate_per_s * length_s), length_s, acts))
         # the output into a file: a pipe that nobody reads would stop a run that says much
         self._said = open(folder / "said", "w+")  # noqa: SIM115 - closed by end
+        self._others_s = _others_s()
         self.process = subprocess.Popen(
             [*within, FLEETRUSH, "run", str(scenario), "--out", "runs"],
             stdout=self._said,
@@ -117,7 +119,7 @@ class Playing:
             self._said.close()
         (folder,) = (self._folder / "runs").iterdir()
         summary = json.loads((folder / "summary.json").read_text())
-        return Judged(self.process.returncode, self._run(), summary, printed)
+        return Judged(self.process.returncode, self._run(), summary, printed, _others_s() - self._others_s)
 
     def _run(self) -> dict[str, Any]:
         found = list(self._folder.glob("runs/*/run.json"))
@@ -126,6 +128,18 @@ class Playing:
 
     def _said_so_far(self) -> str:
         return (self._folder / "said").read_text()
+
+
+def _others_s() -> float:
+    """Seconds of a core so far that neither this process nor any child that it has waited for had.
+
+    Counted from outside the run, by another way than the run's own: of the machine's busy time (proc_stat(5): user,
+    nice, system, and stolen by the host) what getrusage(2) tells of this process and of its children is taken away.
+    """
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]))
+    busy = fields[0] + fields[1] + fields[2] + fields[7]
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return busy / os.sysconf("SC_CLK_TCK") - sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _scenario(devices: int, length_s: int, acts: str) -> str:
@@ -191,19 +205,34 @@ def no_more_descriptors(pid: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 4, hard))
 
 
-NOISE = ("others took", "waited for a core")
-"""How a reason reads that a machine shared with others gives by itself."""
+NOISE_S = {"others took": 2.0, "waited for a core": 1.0}
+"""How a reason reads that a neighbour on the machine gives, and how many seconds of a core he has to have had: half
+a core, or a quarter of the time, in a window of at least four seconds."""
+
+
+def explained(judged: Judged, reason: str) -> bool:
+    """Whether what others had of the machine, as counted from outside the run, explains a reason."""
+    return any(words in reason and judged.others_s >= least_s for words, least_s in NOISE_S.items())
 
 
 def accused(judged: Judged) -> list[str]:
-    """Reasons that no neighbour on this machine explains."""
-    return [reason for reason in judged.reasons if not any(words in reason for words in NOISE)]
+    """Reasons that no neighbour on this machine explains; those that one explains are printed."""
+    excused = [reason for reason in judged.reasons if explained(judged, reason)]
+    if excused:
+        print(f"others had {judged.others_s:.1f} s of a core meanwhile, which explains: {'; '.join(excused)}")
+    return [reason for reason in judged.reasons if reason not in excused]
 
 
 def frozen(run: Playing) -> None:
     """Its engine stands still four times, a quarter of a second each."""
     run.until(2)
     freeze(run.engine())
+
+
+def killed(run: Playing) -> None:
+    """Its engine is killed in the middle."""
+    run.until(3)
+    os.kill(run.engine(), signal.SIGKILL)
 
 
 def out_of_descriptors(run: Playing) -> None:

@@ -34,7 +34,12 @@ def test_descriptors_that_run_out(tmp_path: Path) -> None:
 
 
 def test_a_slow_target_accuses_nobody(tmp_path: Path) -> None:
-    """A target that stands still for three seconds: latencies tell it, and nothing is held against us."""
+    """A target that stands still for three seconds: latencies tell it, and nothing is held against us.
+
+    A machine that other work uses may be accused rightly, of that. So `others took` and `waited for a core` are left
+    out of account where others had as much of the cores as it takes, counted from outside the run, and there only: on
+    a quiet machine each is a false accusation.
+    """
     judged = play(tmp_path / "run", slow_target, length_s=LENGTH_S)
     assert accused(judged) == []
     assert judged.summary["steps"]["management.state_retrieval"]["latency_ms"]["max"] > 2000
