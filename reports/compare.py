@@ -22,6 +22,8 @@ from reports.steps import Steps
 from reports.summary import summarise
 
 TOLERANCE: Final = 0.1
+DISTURBED_CORES: Final = 0.1
+"""So much more of the machine than beside any earlier run is told: a trusted run can be slower for it."""
 FIGURE, DEVICES = "figure", "devices"
 """The two looks at one objective: its own figure, which a slow tail moves; and the typical device against itself."""
 
@@ -92,6 +94,8 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
         )
     new = shown(data, steps, summary)
     old = [_judged_alike(open_run(path), data.run) for path in chosen.paths]
+    if disturbed := _disturbed(new, old):
+        told["notices"].append(disturbed)
     compared = [_compare(row, new, old) for row in summary["objectives"] if row["unit"] != "clock"]
     if clocks := [row["name"] for row in summary["objectives"] if row["unit"] == "clock"]:
         told["notices"].append(f"a time of day is held against its limit alone: {', '.join(clocks)}")
@@ -109,6 +113,17 @@ def _barred(summary: Mapping[str, Any]) -> str:
     if not summary["harness"]["trustworthy"]:
         return "not compared: this run cannot be trusted"
     return "not compared: this run did not come to its end" if summary["partial"] else ""
+
+
+def _disturbed(new: Shown, old: Sequence[Shown]) -> str:
+    """Whether others used this machine as they did beside no earlier run, in words; "" where they did not."""
+    taken, *before = (float(run.summary["harness"]["others_cores"]["worst_window"] or 0.0) for run in (new, *old))
+    if taken <= max(before) + DISTURBED_CORES:
+        return ""
+    return (
+        f"others took up to {taken:.2f} cores of this machine in this run and {max(before):.2f} in the earlier ones:"
+        " what is slower may be theirs, so repeat it alone before you believe a difference"
+    )
 
 
 def _judged_alike(data: RunData, run: Mapping[str, Any]) -> Shown:

@@ -85,6 +85,12 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
         "比較の基準はまだありません: {where} に、この実行と比べられる以前の実行がありません",
     ),
     ("compared all the same with runs that differ in {what}", "{what} が異なる実行とも、指定により比較しました"),
+    (
+        "others took up to {taken} cores of this machine in this run and {before} in the earlier ones: what is slower may"
+        " be theirs, so repeat it alone before you believe a difference",
+        "この機械のほかの処理が、今回は最大 {taken} コア、以前は {before} コアを使いました。遅さはその影響かもしれません。"
+        "差があると判断する前に、ほかの処理を止めて実行し直してください",
+    ),
     ("a time of day is held against its limit alone: {names}", "時刻の目標は上限とだけ比べます: {names}"),
     ("it was not played alike: {what}", "条件が異なります: {what}"),
     ("it was never judged: `fleetrush report` does it", "まだ判定されていません(`fleetrush report` で判定できます)"),

@@ -36,8 +36,13 @@ class Nights:
     chance: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
     count: int = 0
 
-    def play(self, *, slower: dict[str, float] | None = None, broken: int = 0, **changes: Any) -> Path:
-        """One more run, judged as it would have been; `slower` by step, `broken` logins end as unknown."""
+    def play(
+        self, *, slower: dict[str, float] | None = None, broken: int = 0, others_cores: float = 0.0, **changes: Any
+    ) -> Path:
+        """One more run, judged as it would have been; `slower` by step, `broken` logins end as unknown.
+
+        Other programs had `others_cores` of two cores, and left half a core.
+        """
         self.count += 1
         samples = MORNING.copy()
         for step in np.unique(samples["step"]):
@@ -49,7 +54,9 @@ class Nights:
         samples["outcome"][bad], samples["reason"][bad] = 3, 2
         began = f"2026-01-{self.count:02}T00:00:00Z"
         run = made_run.run_json(**{"devices": DEVICES, "t0_utc": began, **changes})
-        data = made_run.write(self.folder, samples, run)
+        machine = {"who": "run", "cores": 2, "others_ms": 1000 * others_cores, "idle_ms": 500.0}
+        healths = [{"t": second + 1.0, **machine} for second in range(10)]
+        data = made_run.write(self.folder, samples, run, healths)
         write_json(data.path / "summary.json", summarise(data))
         return data.path
 
@@ -291,6 +298,18 @@ def test_any_run_is_taken_when_it_is_wished(nights: Nights) -> None:
     forced = choose(run, Against((other,), any_run=True))
     assert forced.paths == (other,)
     assert any("broker" in notice for notice in forced.notices)
+
+
+@pytest.mark.parametrize(("before", "now", "told"), [(0.0, 0.05, False), (0.0, 0.3, True), (0.25, 0.3, False)])
+def test_a_machine_that_others_used_more_is_told(nights: Nights, before: float, now: float, told: bool) -> None:
+    """Half a core is not yet taken, so the run is trusted and compared; that a tenth more was taken is said with it."""
+    for _ in range(5):
+        nights.play(others_cores=before)
+    _, summary = judged(nights.play(others_cores=now), nights.folder)
+    assert summary["harness"]["trustworthy"]
+    assert set(verdicts(summary).values()) == {"same"}
+    notice = f"others took up to {now:.2f} cores of this machine in this run and {before:.2f} in the earlier ones"
+    assert any(notice in said for said in summary["comparison"]["notices"]) is told
 
 
 @pytest.mark.parametrize("change", [{"untrusted": ["engine 1 lost"]}, {"partial": True}])
