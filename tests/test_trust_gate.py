@@ -20,7 +20,7 @@ def test_a_lost_frame_and_a_clock_that_jumps(tmp_path: Path) -> None:
     """Both of one run: which part of the record is missing, and how far the clock went."""
     judged = play(tmp_path / "run", sabotage="lose_frame,jump_clock", length_s=LENGTH_S)
     assert judged.code == 3
-    assert judged.names("of what engine 0 sent", "samples", "frames arrived: a part of the record is lost"), (
+    assert judged.names("of what engine 0 sent", "samples", "frames arrived", "a part of the record is lost"), (
         judged.reasons
     )
     assert judged.names("the wall clock jumped +3.2"), judged.reasons
