@@ -20,7 +20,7 @@ RUNS_AT_LEAST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The middle of several runs (their geometric mean) and the band around it, in the unit of the values.
+    """The middle of several runs (their mean, a geometric one of times) and the band around it, in the values' unit.
 
     `high`, and `middle` with it, is math.inf where a run's percentile fell among the outcomes other than ok.
     """
@@ -31,16 +31,20 @@ class Band:
     runs: int
 
 
-def between_runs(values_s: Sequence[float], *, level: float = 0.95) -> Band:
+def between_runs(values_s: Sequence[float], *, clock: bool = False, level: float = 0.95) -> Band:
     """Where the typical percentile of such a run lies, by Student's t on the logarithms of the runs' own.
 
     Runs are independent of each other, as the samples within one are not: a queue remembers. Percentiles of times are
     skewed to the right, their logarithms much less so, and a band on the logarithm never reaches below zero.
 
+    A time of day is no such time: its zero is midnight, so that the same minute between runs would be a wider band at
+    seven than at nine. It is judged as it stands, in seconds: the band of 09:00 is that of 07:00, two hours later.
+
     Args:
         values_s: one percentile a run, above 0; math.inf where it fell among the outcomes other than ok. Such a run
             takes the upper end to infinity, and for the lower end counts as the largest of the others, so that
             failures never make a band look better.
+        clock: whether they are times of day, in seconds after midnight.
         level: of confidence, two-sided.
 
     Raises: ValueError for fewer than RUNS_AT_LEAST runs, or a value that is not above 0.
@@ -53,13 +57,12 @@ def between_runs(values_s: Sequence[float], *, level: float = 0.95) -> Band:
     known = [value for value in values_s if value < math.inf]
     if not known:
         return Band(math.inf, math.inf, math.inf, runs)
-    logs = np.log([min(value, max(known)) for value in values_s])
-    middle = float(logs.mean())
-    reach = student_t(runs - 1, level) * float(logs.std(ddof=1)) / math.sqrt(runs)
-    low = math.exp(middle - reach)
-    if len(known) < runs:
-        return Band(low, math.inf, math.inf, runs)
-    return Band(low, math.exp(middle), math.exp(middle + reach), runs)
+    values = np.array([min(value, max(known)) for value in values_s])
+    values = values if clock else np.log(values)
+    middle = float(values.mean())
+    reach = student_t(runs - 1, level) * float(values.std(ddof=1)) / math.sqrt(runs)
+    low, middle, high = (end if clock else math.exp(end) for end in (middle - reach, middle, middle + reach))
+    return Band(low, middle, high, runs) if len(known) == runs else Band(low, math.inf, math.inf, runs)
 
 
 def student_t(freedom: int, level: float) -> float:

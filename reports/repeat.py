@@ -1,8 +1,8 @@
 """Several runs of one scenario, judged together: per objective the band between the runs, and the combined verdict.
 
 Pure: from the summaries of the runs to the summary of their series. Runs differ by more than a band within one of them
-says, so a percentile is judged by Student's t on the logarithm of each run's own. Which runs there are is told; no file
-is read.
+says, so a percentile is judged by Student's t on the logarithm of each run's own (a time of day on its seconds). Which
+runs there are is told; no file is read.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _unjudged(row: Mapping[str, Any], barred: str) -> dict[str, Any]:
 
 def _judge_times(row: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, str]:
     values = [math.inf if one["value"] is None else max(float(one["value"]), _LEAST_S) for one in rows]
-    band = between_runs(values)
+    band = between_runs(values, clock=row["unit"] == "clock")
     row |= {"value": _finite(band.middle), "low": _finite(band.low), "high": _finite(band.high)}
     if math.isinf(band.middle):
         row["at_least"] = _finite(min((value for value in values if value < math.inf), default=math.inf))

@@ -46,6 +46,17 @@ def test_runs_that_agree_leave_no_band() -> None:
     assert (band.low, band.middle, band.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
+def test_times_of_day_by_hand() -> None:
+    """08:40, 08:41 and 08:42: mean 08:41, deviation 60 s, t 4.3027 over the root of 3; and the same two hours later."""
+    reach = 4.302653 * 60 / math.sqrt(3)
+    for hour in (8, 10):
+        at = hour * 3600 + 41 * 60.0
+        band = between_runs([at, at + 60, at - 60], clock=True)
+        assert (band.low, band.middle, band.high) == pytest.approx((at - reach, at, at + reach), abs=1e-4)
+    never = between_runs([31_000.0, math.inf, 31_060.0], clock=True)
+    assert (never.low, never.high) == (between_runs([31_000.0, 31_060.0, 31_060.0], clock=True).low, math.inf)
+
+
 def test_a_run_among_the_failures() -> None:
     """Its percentile is unbounded: so is the band above; below it counts as the worst of the others."""
     band = between_runs([1.0, math.inf, 4.0, 2.0])

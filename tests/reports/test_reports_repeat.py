@@ -102,6 +102,19 @@ def test_three_runs_that_each_pass_may_be_undecided() -> None:
     assert of_values(0.5, 0.51, 0.52)["verdict"] == "pass"
 
 
+def test_a_time_of_day_is_judged_by_seconds() -> None:
+    """On 95 % of devices at 08:40, 08:41 and 08:42, plus and minus 149 s by the printed t: a limit of 08:44 is kept, one
+    of 08:43 undecided, one of 08:38 broken; and the same two hours later, which logarithms would not give."""
+    reach = T_2 * 60 / math.sqrt(3)
+    for at in (8 * 3600 + 41 * 60, 10 * 3600 + 41 * 60):
+        clock = {"measure": "done_by", "unit": "clock", "name": "ready on 95 % of devices"}
+        for limit, verdict in ((at + 180, "pass"), (at + 120, "unknown"), (at - 180, "fail")):
+            rows = [row(at + off, limit, **clock) for off in (-60, 0, 60)]
+            (judged,) = series(*map(run, rows))["objectives"]
+            assert judged["verdict"] == verdict
+            assert [judged[key] - at for key in ("value", "low", "high")] == pytest.approx([0, -reach, reach], abs=1e-6)
+
+
 def test_a_run_among_failures_makes_no_band_better() -> None:
     """One percentile among outcomes other than ok takes the upper end away: never met, whatever the others are."""
     judged = of_values(0.1, 0.1, None)
