@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from reports.baselines import Against
 from reports.messages import Lang
 from simulator.composition import What
+
+SEARCH_MINUTES: Final = 120.0
+"""A search for the capacity begins no level that would end later, unless it is told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from scenarios.evidence import samples_needed
 from scenarios.load import planned
 from scenarios.schema import Scenario
 from simulator.apart import check_apart, play_apart
-from simulator.arguments import RunOptions
+from simulator.arguments import SEARCH_MINUTES, RunOptions
 from simulator.capacity_conclusion import tell
 from simulator.composition import KNOWN, TARGET, Composition, What, compose
 from simulator.errors import UserError
@@ -54,7 +54,7 @@ class CapacityOptions:
     broker: str = "embedded"
     base: Path = Path("runs")
     most: int | None = None
-    minutes: float = 60.0
+    minutes: float = SEARCH_MINUTES
     precision: float = 0.1
     server_metrics: str | None = None
     what_ifs: str = "rehearsed"

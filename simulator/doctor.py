@@ -20,7 +20,7 @@ from simulator.ceiling import Ceiling
 from simulator.children import ChildFailed
 from simulator.composition import What, compose
 from simulator.errors import UserError
-from simulator.health import pressure_ms, rss_mib
+from simulator.health import cores_ms, pressure_ms, rss_mib
 from simulator.machine import Machine, fingerprint, processor, this_machine, total_memory_bytes
 from simulator.plan import limits_missed, warnings
 from simulator.secretfile import state_folder
@@ -93,20 +93,21 @@ def _clock(machine: Machine) -> Finding:
 
 def _quiet(machine: Machine) -> Finding:
     """How still the machine is while nothing of ours runs."""
-    steal, total = _stolen()
+    cores = frozenset(os.sched_getaffinity(0))
+    busy, idle, stolen = cores_ms(cores)
     pressure, began = pressure_ms(), time.monotonic()
     worst_s = 0.0
     while (now := time.monotonic()) - began < LOOK_S:
         time.sleep(_NAP_S)
         worst_s = max(worst_s, time.monotonic() - now - _NAP_S)
-    steal_after, total_after = _stolen()
-    stolen = (steal_after - steal) / max(1, total_after - total)
+    spent = [after - before for before, after in zip((busy, idle, stolen), cores_ms(cores), strict=True)]
+    share = spent[2] / max(1.0, sum(spent))
     pressed = (pressure_ms() - pressure) / 1000 / LOOK_S
     told = (
-        f"worst pause {worst_s * 1000:.1f} ms, {stolen:.1%} of the cores taken by others (steal),"
+        f"worst pause {worst_s * 1000:.1f} ms, {share:.1%} of the cores taken by others (steal),"
         f" tasks waited for a core {pressed:.0%} of {LOOK_S:g} s"
     )
-    noisy = worst_s * 1000 > PAUSE_MS or stolen > STEAL_SHARE or pressed > PRESSURE_SHARE
+    noisy = worst_s * 1000 > PAUSE_MS or share > STEAL_SHARE or pressed > PRESSURE_SHARE
     return Finding(told, "something else uses this machine: end it, or measure elsewhere" if noisy else "")
 
 
@@ -217,12 +218,6 @@ def _tell(name: str, found: Finding) -> None:
     if found.advice:
         print(f"{'':<15} {'':<9} -> {found.advice}")
     sys.stdout.flush()
-
-
-def _stolen() -> tuple[int, int]:
-    """Ticks that the cores were taken by other guests, and all ticks (proc(5), /proc/stat)."""
-    fields = [int(text) for text in _text(Path("/proc/stat")).partition("\n")[0].split()[1:9]]
-    return (fields[7], sum(fields)) if len(fields) == 8 else (0, 0)
 
 
 def _text(path: Path) -> str:

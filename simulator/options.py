@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reports.messages import LANGUAGES
 from scenarios.whatifs import WAYS, WHAT_IFS
+from simulator.arguments import SEARCH_MINUTES
 from simulator.exports import EXPORTS
 
 _WHAT = "Plays a city's whole fleet of Chromebooks on the wire, and says whether the systems behind it hold."
@@ -165,9 +166,9 @@ def _add_capacity(
     capacity.add_argument(
         "--time",
         type=_positive_number,
-        default=120,
+        default=SEARCH_MINUTES,
         metavar="MINUTES",
-        help="begin no level that would end after it (default %(default)s)",
+        help=f"begin no level that would end after it (default {SEARCH_MINUTES:g})",
     )
     capacity.add_argument(
         "--precision",
