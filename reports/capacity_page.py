@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from reports import charts
+from reports import drawing
 from reports.capacity_words import devices, headline, objective, standing, verdict_of
-from reports.charts import Caption, Chart
 from reports.curves import Marks, curve
+from reports.drawing import Caption, Chart
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.scalability import Law
@@ -31,7 +31,7 @@ def capacity_page(folder: Path, whole: Mapping[str, Any], say: Say = ENGLISH) ->
         whole: its capacity.json.
         say: its language.
     """
-    with charts.unchecked():
+    with drawing.unchecked():
         curve, law = _curve(whole, say), _law(whole["scalability"], say)
         return render(
             "capacity.html.j2",

@@ -1,82 +1,21 @@
-"""The charts of a morning: from short lists of plain numbers to Vega-Lite specifications, and those to still SVG.
-
-One specification gives both pictures: live in the page, still for print and where scripts do not run. Colours are the
-page's CSS variables, so that either follows its theme. Nothing is summed up here.
-"""
+"""The charts of a morning: from short lists of plain numbers to Vega-Lite specifications. Nothing is summed up here."""
 
 from __future__ import annotations
 
-import json
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import altair as alt
-import vl_convert
-from altair.utils.schemapi import debug_mode
 
-from reports.messages import ENGLISH, Say
+from reports.drawing import FAIL, FONT, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_of, finished
+from reports.messages import Say
 from reports.series import Row
 
-HEIGHT: Final = 200
 _BAND_HEIGHT: Final = 84
 _BAND_HEAD: Final = 30
 _BAND_STEP: Final = 122
-STILL_WIDTH: Final = 520
-STILL_WIDTH_ALONE: Final = 1040
-SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
-FAIL: Final = "var(--fail)"
-_LINE: Final = "var(--line)"
-MUTED: Final = "var(--muted)"
-_FONT: Final = "system-ui, sans-serif"
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """What stands over a chart; `told` says in words what the picture shows, for whoever does not see it.
-
-    `say` is the language of what stands inside it.
-    """
-
-    name: str
-    title: str
-    unit: str
-    told: str
-    say: Say = ENGLISH
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One figure. `legend` pairs a label with a CSS colour; `spec` is Vega-Lite, as wide as its container."""
-
-    caption: Caption
-    legend: tuple[tuple[str, str], ...]
-    spec: dict[str, Any]
-
-    def still(self, *, alone: bool) -> str:
-        """The picture as SVG, twice as wide where it stands `alone` in its row."""
-        width = STILL_WIDTH_ALONE if alone else STILL_WIDTH
-        svg: str = vl_convert.vegalite_to_svg({**self.spec, "width": width}, allowed_base_urls=[])
-        return svg
-
-
-def unchecked() -> AbstractContextManager[None]:
-    """Inside it charts are made without Altair checking each against the schema, which takes most of the time.
-
-    What a chart is made of does not change from run to run; the tests make every chart with the check on.
-    """
-    checking: AbstractContextManager[None] = debug_mode(False)
-    return checking
-
-
-@cache
-def runtime() -> str:
-    """The script that draws live charts, with all it needs: nothing is loaded from anywhere."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return script.replace("</script", "<\\/script")
 
 
 def lines(
@@ -104,7 +43,7 @@ def lines(
         layers.append(across(limit))
     for at, key in enumerate(series):
         wide = 2.0 if at == 0 else 1.6
-        base = alt.Chart(data_of(_known(rows, key))).encode(x=_time(), y=_figure(key))
+        base = alt.Chart(data_of(_known(rows, key))).encode(x=_time(), y=figure_of(key))
         if area and at == 0:
             layers.append(base.mark_area(color=colours[key], opacity=0.16, interpolate="monotone"))
         layers.append(base.mark_line(color=colours[key], strokeWidth=wide, interpolate="monotone", strokeCap="round"))
@@ -125,7 +64,7 @@ def stacked(caption: Caption, rows: Sequence[Row], kinds: Sequence[str], acts: S
     encoded = bars.encode(
         x=_time("from", binned=True),
         x2="to:T",
-        y=_figure("count"),
+        y=figure_of("count"),
         color=alt.Color("kind:N", scale=alt.Scale(domain=list(kinds), range=list(colours.values())), legend=None),
         tooltip=[
             _clock(caption.say),
@@ -190,7 +129,7 @@ def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Cha
     for number, band in enumerate(bands):
         top = number * _BAND_STEP + _BAND_HEAD
         title = alt.Chart(data_of([{"title": band.title}])).mark_text(
-            align="left", baseline="bottom", fontSize=12, font=_FONT, color=MUTED
+            align="left", baseline="bottom", fontSize=12, font=FONT, color=MUTED
         )
         layers.append(title.encode(text="title:N", x=alt.value(0), y=alt.value(top - 5)))
         for at, (key, label) in enumerate(band.series.items()):
@@ -260,25 +199,12 @@ def _many(say: Say) -> Any:
     return alt.Tooltip("count:Q", format=",", title=say("chart.peak_count"))
 
 
-def _rung(say: Say) -> dict[str, str]:
-    return {"value": say("chart.value"), "low": say("chart.low"), "high": say("chart.high")}
-
-
 def _time(field: str = "t", *, binned: bool = False) -> Any:
     """City time. `binned` makes bars stand upright between two instants."""
     axis = alt.Axis(format="%H:%M", title=None, grid=False, tickCount=8, labelOverlap=True)
     return alt.X(
         f"{field}:T", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined
     )
-
-
-def figure_axis() -> Any:
-    """The axis of figures, whose unit the caption says."""
-    return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
-
-
-def _figure(field: str) -> Any:
-    return alt.Y(f"{field}:Q", axis=figure_axis(), scale=alt.Scale(zero=True, nice=True))
 
 
 def _clock(say: Say) -> Any:
@@ -303,38 +229,7 @@ def _acts(acts: Sequence[Row], say: Say) -> Any:
     return rules.encode(x=_time(), tooltip=[_clock(say), alt.Tooltip("act:N", title=say("chart.operator"))])
 
 
-def across(limit: float, field: str = "limit") -> Any:
-    """A limit, drawn across a chart."""
-    return alt.Chart(data_of([{field: limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=_figure(field))
-
-
 def _known(rows: Sequence[Row], *keys: str) -> list[Row]:
     """The rows as a mark of these keys needs them: without its neighbours' figures."""
     wanted = {"t", "percentile", *keys}
     return [{key: value for key, value in row.items() if key in wanted} for row in rows]
-
-
-def data_of(rows: Sequence[Row]) -> Any:
-    """Rows as a layer's own data."""
-    return alt.InlineData(values=list(rows))
-
-
-def finished(layers: Sequence[Any], height: int = HEIGHT, *, apart: bool = False) -> dict[str, Any]:
-    """The specification; `apart` gives each layer its own vertical scale."""
-    axis = alt.AxisConfig(
-        labelColor=MUTED,
-        labelFont=_FONT,
-        labelFontSize=12,
-        labelPadding=6,
-        domainColor=_LINE,
-        tickColor=_LINE,
-        gridColor=_LINE,
-    )
-    chart = alt.layer(*layers).properties(
-        width="container", height=height, padding=4, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
-    )
-    if apart:
-        chart = chart.resolve_scale(y="independent")
-    chart = chart.configure(background="transparent", aria=False, axis=axis, view=alt.ViewConfig(stroke=None))
-    spec: dict[str, Any] = json.loads(chart.to_json(indent=None))
-    return spec

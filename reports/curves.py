@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from reports.charts import FAIL, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_axis, finished
+from reports.drawing import FAIL, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_axis, finished
 from reports.series import Row
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from reports import charts, groups, series
-from reports.charts import Band, Caption, Chart
+from reports import charts, drawing, groups, series
+from reports.charts import Band
+from reports.drawing import Caption, Chart
 from reports.series import Row
 from reports.steps import is_milestone
 from reports.story import Story
@@ -21,7 +22,7 @@ HEATS_SHOWN: Final = 2
 SLICES_AT_LEAST: Final = 5
 """A step that came in fewer slices than these has no course over time to show."""
 ACTS_TOLD: Final = 8
-_STAGE_COLOURS: Final = dict(zip(STAGES, (charts.SERIES[6], *charts.SERIES), strict=False))
+_STAGE_COLOURS: Final = dict(zip(STAGES, (drawing.SERIES[6], *drawing.SERIES), strict=False))
 _PERCENTILES: Final = ("p50", "p95", "p99")
 
 

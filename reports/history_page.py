@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from reports import charts, curves, wording
-from reports.charts import Caption, Chart
+from reports import curves, drawing, wording
+from reports.drawing import Caption, Chart
 from reports.history import Change, Group, Trend
 from reports.html import render
 from reports.messages import ENGLISH, Say
@@ -24,7 +24,7 @@ FAR_OFF: Final = 1.5
 
 def history_page(groups: Sequence[Group], say: Say = ENGLISH) -> str:
     """The page: a section for each group of runs that were played alike."""
-    with charts.unchecked():
+    with drawing.unchecked():
         sections = [_section(number, group, say) for number, group in enumerate(groups)]
         drawn = [chart for section in sections for chart in section["charts"]]
         return render("history.html.j2", say, charts=drawn, groups=sections)

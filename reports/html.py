@@ -14,8 +14,8 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import charts, wording
-from reports.charts import Chart
+from reports import drawing, wording
+from reports.drawing import Chart
 from reports.messages import Lang, Say
 from reports.steps import is_milestone
 
@@ -41,7 +41,7 @@ def render(template: str, say: Say, *, charts: Iterable[Chart] = (), **content: 
 
 
 def _runtime() -> Markup:
-    return Markup(charts.runtime())
+    return Markup(drawing.runtime())
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports import charts
+from reports import drawing
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
@@ -25,7 +25,7 @@ def page(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, 
         steps: its samples by step, where the caller has them already.
         say: its language.
     """
-    with charts.unchecked():
+    with drawing.unchecked():
         content = sections_of(data, summary, steps or Steps(data.run, data.samples), say)
         every = [chart for section in content["sections"].values() for chart in section.get("charts", ())]
         return render("report.html.j2", say, charts=every, **content)

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from reports import charts
+from reports import drawing
 from reports.council import sheet
 from reports.html import render
 from reports.messages import ENGLISH, Say
@@ -67,7 +67,7 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
     """
     weasyprint = require()
     steps = steps or Steps(data.run, data.samples)
-    with charts.unchecked():
+    with drawing.unchecked():
         html = render(
             "paper.html.j2", say, **sections_of(data, summary, steps, say), sheet=sheet(data, summary, steps, say)
         )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reports import figures, groups, wording
 from reports.advice import advice, hint
-from reports.charts import Chart
+from reports.drawing import Chart
 from reports.headroom import nearest, of_harness
 from reports.honesty import sentences
 from reports.messages import Say

@@ -103,8 +103,8 @@ def test_three_runs_that_each_pass_may_be_undecided() -> None:
 
 
 def test_a_time_of_day_is_judged_by_seconds() -> None:
-    """On 95 % of devices at 08:40, 08:41 and 08:42, plus and minus 149 s by the printed t: a limit of 08:44 is kept, one
-    of 08:43 undecided, one of 08:38 broken; and the same two hours later, which logarithms would not give."""
+    """On 95 % of devices at 08:40, 08:41 and 08:42, plus and minus 149 s by the printed t: a limit of 08:44 is kept,
+    one of 08:43 undecided, one of 08:38 broken; and the same two hours later, which logarithms would not give."""
     reach = T_2 * 60 / math.sqrt(3)
     for at in (8 * 3600 + 41 * 60, 10 * 3600 + 41 * 60):
         clock = {"measure": "done_by", "unit": "clock", "name": "ready on 95 % of devices"}
