@@ -38,12 +38,11 @@ class Baselines:
 def run_folders(path: Path) -> list[Path]:
     """The run folders that a path stands for: itself, or those in it and in its folders (a repeated run has its own).
 
-    Returns: in the order of their names, which begin with their time; empty where there are none.
+    Returns: in the order of their paths, whose names begin with their time; empty where there are none.
     """
     if (path / RUN).is_file():
         return [path]
-    inside = sorted(path.glob(f"*/{RUN}")) + sorted(path.glob(f"*/*/{RUN}"))
-    return sorted((file.parent for file in inside), key=lambda folder: folder.name)
+    return sorted(file.parent for pattern in (f"*/{RUN}", f"*/*/{RUN}") for file in path.glob(pattern))
 
 
 def choose(run_path: Path, against: Against) -> Baselines:

@@ -22,7 +22,8 @@ NEWEST: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a history. `counted` tells whether its numbers can be trusted and the run came to its end."""
+    """One run of a history. `name` is its folder's path in the folder of the history, so that the runs of two series
+    are told apart; `counted` tells whether its numbers can be trusted and the run came to its end."""
 
     name: str
     utc: str
@@ -78,14 +79,18 @@ class Group:
 
 
 def history(folder: Path) -> tuple[Group, ...]:
-    """The history of a folder of run folders, the group with the latest run first; runs never judged are left out."""
+    """The history of a folder of run folders, the group with the latest run first; runs never judged are left out.
+
+    The runs of a series are runs as others are, each a point of its own at its own time.
+    """
     groups: dict[str, list[tuple[Run, str]]] = {}
     for path in run_folders(folder):
         run, summary = _read(path / RUN), _read(path / SUMMARY)
         if run and summary and began(run):
             counted = bool(summary["harness"]["trustworthy"]) and not summary["partial"]
             known = groups.setdefault(comparable_hash(run), [])
-            known.append((Run(path.name, began(run), counted, summary), str(run["scenario"]["title"])))
+            name = path.name if path == folder else path.relative_to(folder).as_posix()
+            known.append((Run(name, began(run), counted, summary), str(run["scenario"]["title"])))
     made = [_group(key, known) for key, known in groups.items()]
     return tuple(sorted(made, key=lambda group: group.runs[-1].utc, reverse=True))
 

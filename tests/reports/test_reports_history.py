@@ -11,6 +11,7 @@ from typing import Any
 import made_run
 import numpy as np
 import pytest
+from lxml import html
 
 from reports.history import history
 from reports.history_page import history_page, history_text
@@ -168,3 +169,33 @@ def test_a_judged_run_has_what_a_history_reads(tmp_path: Path) -> None:
     (group,) = history(tmp_path)
     known = {row["name"]: row["value"] for row in summary["objectives"]}
     assert {trend.name: trend.points[0].value for trend in group.trends} == known
+
+
+def test_the_runs_of_series_are_runs_of_their_mornings(folder: Path) -> None:
+    """Two series of three, whose runs have the same names: six more points, each at its own time and under the name of
+    its series; one of them cannot be trusted and counts nowhere; page, terminal and Otava's table tell them apart."""
+    figures = {"ready p95 latency": 9.0, LOGIN: 0.55, "all errors": 0.0}
+    for first, series in ((30, "20260131T220000Z-morning_peak-repeat"), (40, "20260210T220000Z-morning_peak-repeat")):
+        for number in (1, 2, 3):
+            path = night(folder, first + number, figures, trusted=(first, number) != (40, 2))
+            (folder / series).mkdir(exist_ok=True)
+            path.rename(folder / series / f"run-0{number}")
+    (group,) = history(folder)
+    ours = [
+        f"{series}/run-0{number}"
+        for series in ("20260131T220000Z-morning_peak-repeat", "20260210T220000Z-morning_peak-repeat")
+        for number in (1, 2, 3)
+    ]
+    assert [run.name for run in group.runs][-6:] == ours
+    assert [run.utc for run in group.runs] == sorted(run.utc for run in group.runs)
+    assert [run.counted for run in group.runs][-6:] == [True, True, True, True, False, True]
+    for trend in group.trends:
+        assert [point.run.name for point in trend.points][-6:] == ours
+    rows = list(csv.DictReader(io.StringIO(table(group))))
+    assert [row["run"] for row in rows][-5:] == [name for name in ours if name != ours[4]]
+    assert len({row["time"] for row in rows}) == len(rows) == 22 + 5
+    specs = json.loads(html.document_fromstring(history_page((group,))).get_element_by_id("charts").text)
+    dots = [row for rows in specs["trend-0-1"]["datasets"].values() for row in rows if row.get("run") in ours]
+    assert {row["run"]: row["at"] for row in dots} == {name: 23 + at for at, name in enumerate(ours)}
+    # the folder of a series has a history as well
+    assert [run.name for run in history(folder / ours[0].partition("/")[0])[0].runs] == ["run-01", "run-02", "run-03"]
