@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from reports.comparable import differences
 from reports.runfolder import RUN, SUMMARY, RunFolderError
+from reports.seriesfolder import is_series, read_series
 
 NEWEST: Final = 20
 """So many of the comparable runs are enough, the latest: what a service was like before them says little of today."""
@@ -28,7 +29,8 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """The runs to compare with, oldest first; those left out as (folder, why); what else to know about the choice."""
+    """The runs to compare with, or series of them, oldest first; those left out as (folder, why); what else to know
+    about the choice."""
 
     paths: tuple[Path, ...] = ()
     left_out: tuple[tuple[Path, str], ...] = ()
@@ -49,17 +51,19 @@ def choose(run_path: Path, against: Against) -> Baselines:
     """Choose from what was named; a folder that does not exist holds no run.
 
     Left out, silently, are the run itself and, in a folder of runs, what was played after it; with a reason, runs that
-    cannot be trusted or did not come to their end, and those whose comparable part differs.
+    cannot be trusted or did not come to their end, and those whose comparable part differs. A series is held against
+    series, each as one, and against single runs; a run against runs alone, those of a series among them.
 
     Args:
-        run_path: the folder of the run that is judged.
+        run_path: the folder of the run, or of the series, that is judged.
     Raises: RunFolderError where its run.json cannot be read.
     """
-    run = _read(run_path / RUN)
+    run = _read_run(run_path)
     found: dict[Path, Path] = {}
     for path in against.named:
         for folder in run_folders(path):
-            found.setdefault(folder.resolve(), path)
+            whole = is_series(run_path) and is_series(folder.parent) and folder != path
+            found.setdefault((folder.parent if whole else folder).resolve(), path)
     chosen: list[tuple[str, Path]] = []
     left_out: list[tuple[Path, str]] = []
     changed: set[str] = set()
@@ -67,7 +71,7 @@ def choose(run_path: Path, against: Against) -> Baselines:
         if folder == run_path.resolve():
             continue
         try:
-            other = _read(folder / RUN)
+            other = _read_run(folder)
         except RunFolderError as fault:
             left_out.append((folder, str(fault)))
             continue
@@ -102,6 +106,11 @@ def _why_not(folder: Path, differs: Sequence[str]) -> str:
     if summary["partial"]:
         return "it did not come to its end"
     return "" if summary["harness"]["trustworthy"] else "it cannot be trusted"
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    """run.json of a run, or of the first run of a series, which the others have in common."""
+    return _read((read_series(folder)[1][0] if is_series(folder) else folder) / RUN)
 
 
 def _told(run: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:

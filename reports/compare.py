@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +17,10 @@ import numpy as np
 from reports import difference
 from reports.baselines import Against, Baselines, choose
 from reports.difference import ALPHA, RUNS_AT_LEAST, Change
-from reports.runfolder import RunData, open_run
-from reports.shown import Shown, is_of_all_times, logarithm, shown
+from reports.runfolder import RunData
+from reports.seriesfolder import label_of
+from reports.shown import Shown, is_of_all_times, shown, shown_again, shown_together
 from reports.steps import Steps
-from reports.summary import summarise
 
 TOLERANCE: Final = 0.1
 DISTURBED_CORES: Final = 0.1
@@ -53,17 +54,38 @@ def judged_against(
     """
     if against is None:
         return summary
-    comparison = compare(data, steps, summary, choose(data.path, against))
+    return _with(summary, compare(shown(data, steps, summary), data.run, choose(data.path, against)))
+
+
+def series_judged_against(
+    path: Path, runs: Sequence[Shown], summary: Mapping[str, Any], run: Mapping[str, Any], against: Against
+) -> Mapping[str, Any]:
+    """The same of a series, which is held against earlier ones as one.
+
+    Its runs share the night they were played in (a busy machine, a cold cache), so that they are more alike than two
+    nights are, and a band from them would call every other night a change. So a series, however long, is one more
+    observation: its figures are the means of its runs', and how much such observations differ is measured on the
+    earlier series, each counted once (a single run counts as the shortest of them, and differs by more).
+
+    Args:
+        path: its folder. runs: what those of its runs show that count. summary: its summary.json.
+        run: run.json of its first run.
+    """
+    new = shown_together(runs, summary) if runs else Shown(summary, {}, {})
+    return _with(summary, compare(new, run, choose(path, against)))
+
+
+def _with(summary: Mapping[str, Any], comparison: Mapping[str, Any]) -> Mapping[str, Any]:
     verdict = "fail" if comparison["verdict"] == "fail" else summary["verdict"]
     return {**summary, "comparison": comparison, "verdict": verdict}
 
 
-def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Baselines) -> dict[str, Any]:
-    """Hold a run against its baselines.
+def compare(new: Shown, run: Mapping[str, Any], chosen: Baselines) -> dict[str, Any]:
+    """Hold a run, or a series of runs as one, against its baselines.
 
     Args:
-        data, steps, summary: the run, its samples by step and its summary.json.
-        chosen: the runs to compare with. They are judged by this run's objectives.
+        new: what it shows. run: its run.json.
+        chosen: the runs or series to compare with. They are judged by this run's objectives.
 
     Returns: `comparison` of summary.json: `baselines` (folder names, oldest first), `left_out` [{run, reason}],
         `notices`, `tolerance`, `objectives` and `others`, and `verdict` ("fail" where an objective regressed,
@@ -73,10 +95,11 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
         `smallest_found`, `verdict` ("regressed", "better", "same", "undecided") and `reason`. Rows of `others` show
         the figure alone and decide nothing.
     """
-    tolerance = float((data.run["scenario"]["folded"].get("compare") or {}).get("tolerance", TOLERANCE))
+    summary, folded = new.summary, run["scenario"]["folded"]
+    tolerance = float((folded.get("compare") or {}).get("tolerance", TOLERANCE))
     told: dict[str, Any] = {
-        "baselines": [path.name for path in chosen.paths],
-        "left_out": [{"run": path.name, "reason": why} for path, why in chosen.left_out],
+        "baselines": [label_of(path) for path in chosen.paths],
+        "left_out": [{"run": label_of(path), "reason": why} for path, why in chosen.left_out],
         "notices": list(chosen.notices),
         "tolerance": tolerance,
         "objectives": [],
@@ -87,13 +110,14 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
     if barred or not chosen.paths:
         told["notices"] += [barred] if barred else []
         return told
+    if "runs" in summary:
+        told["notices"].append("a series counts once, by the mean of its runs: they are more alike than two series are")
     if len(chosen.paths) < RUNS_AT_LEAST:
         told["notices"].append(
             f"earlier runs: {len(chosen.paths)}, too few to tell how much runs differ ({RUNS_AT_LEAST} are needed):"
             f" only a difference beyond the tolerance of {tolerance:.0%} counts"
         )
-    new = shown(data, steps, summary)
-    old = [_judged_alike(open_run(path), data.run) for path in chosen.paths]
+    old = [shown_again(path, folded.get("objectives", [])) for path in chosen.paths]
     if disturbed := _disturbed(new, old):
         told["notices"].append(disturbed)
     compared = [_compare(row, new, old) for row in summary["objectives"] if row["unit"] != "clock"]
@@ -110,9 +134,10 @@ def compare(data: RunData, steps: Steps, summary: Mapping[str, Any], chosen: Bas
 
 
 def _barred(summary: Mapping[str, Any]) -> str:
+    what = "this series" if "runs" in summary else "this run"
     if not summary["harness"]["trustworthy"]:
-        return "not compared: this run cannot be trusted"
-    return "not compared: this run did not come to its end" if summary["partial"] else ""
+        return f"not compared: {what} cannot be trusted"
+    return f"not compared: {what} did not come to its end" if summary["partial"] else ""
 
 
 def _disturbed(new: Shown, old: Sequence[Shown]) -> str:
@@ -124,16 +149,6 @@ def _disturbed(new: Shown, old: Sequence[Shown]) -> str:
         f"others took up to {taken:.2f} cores of this machine in this run and {max(before):.2f} in the earlier ones:"
         " what is slower may be theirs, so repeat it alone before you believe a difference"
     )
-
-
-def _judged_alike(data: RunData, run: Mapping[str, Any]) -> Shown:
-    """An earlier run judged by the objectives of another run."""
-    objectives = run["scenario"]["folded"].get("objectives", [])
-    scenario = data.run["scenario"]
-    alike = {**scenario, "folded": {**scenario["folded"], "objectives": objectives}}
-    data = replace(data, run={**data.run, "scenario": alike})
-    steps = Steps(data.run, data.samples)
-    return shown(data, steps, summarise(data, steps))
 
 
 def _compare(row: Mapping[str, Any], new: Shown, old: Sequence[Shown]) -> Compared:
@@ -249,24 +264,18 @@ def _reason(verdict: str, p: float, runs: int, tolerance: float) -> str:
 def _others(new: Shown, old: Sequence[Shown]) -> Iterable[dict[str, Any]]:
     """The p95 of every step and milestone that no objective asks for: shown, never gated."""
     asked = {row["name"] for row in new.summary["objectives"]}
-    for step, row in new.summary["steps"].items():
+    for step, figure in new.p95.items():
+        figures = [run.p95[step] for run in old if step in run.p95]
         name = f"{step} p95 latency"
-        figures = [_p95(run.summary["steps"].get(step)) for run in (new, *old)]
-        known = [figure for figure in figures if figure is not None]
-        if name in asked or len(known) < len(figures):
+        if name in asked or len(figures) < len(old):
             continue
         yield {
             "name": name,
             "step": step,
-            "value": _rounded(row["latency_ms"]["p95"] / 1000),
-            "baseline": _rounded(math.exp(float(np.mean(known[1:])))),
-            **_ends(difference.of_figures(known[0], known[1:]), share=False),
+            "value": _rounded(math.exp(figure)),
+            "baseline": _rounded(math.exp(float(np.mean(figures)))),
+            **_ends(difference.of_figures(figure, figures), share=False),
         }
-
-
-def _p95(row: Mapping[str, Any] | None) -> float | None:
-    known = None if row is None else row["latency_ms"]["p95"]
-    return None if known is None else logarithm(known / 1000)
 
 
 def _ends(change: Change | None, *, share: bool) -> dict[str, float | None]:

@@ -1,19 +1,25 @@
 """council.html: one A4 page in plain words for those who decide and never saw a percentile.
 
-Its one sentence is counted from the run's samples; what it cannot say is said as plainly. No chart, no step's name.
+Its one sentence is counted from the samples of a run, or of several runs of one morning together; what it cannot say is
+said as plainly. No chart, no step's name.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reports import wording
+from reports.bands import RUNS_AT_LEAST, between_runs
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.percentiles import Ranked, rank_of
-from reports.record import OUTCOMES, Samples
+from reports.record import OUTCOMES
 from reports.runfolder import RunData
 from reports.steps import Steps
 from reports.way import milestone_of
@@ -22,10 +28,29 @@ _OK: Final = OUTCOMES.index("ok")
 _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 _LONGEST_TITLE: Final = 80
 _LONGEST_QUESTION: Final = 200
+_SHORTEST_S: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long each person of one run waited for a milestone, in seconds, and whether the wait ended ok."""
+
+    milestone: str
+    seconds: NDArray[np.float64]
+    ok: NDArray[np.bool_]
+
+
+def waits_of(steps: Steps) -> Waits | None:
+    """The waits of one run; None where nobody waited for anything."""
+    milestone = milestone_of(steps)
+    if not milestone:
+        return None
+    rows = steps.rows(milestone)
+    return Waits(milestone, rows["done"] - rows["due"], rows["outcome"] == _OK)
 
 
 def council(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, say: Say = ENGLISH) -> str:
-    """The page.
+    """The page of one run.
 
     Args:
         data: the run as recorded.
@@ -33,27 +58,46 @@ def council(data: RunData, summary: Mapping[str, Any], steps: Steps | None = Non
         steps: its samples by step, where the caller has them already.
         say: its language.
     """
-    shown = sheet(data, summary, steps or Steps(data.run, data.samples), say)
+    shown = sheet(data.run, summary, [waits_of(steps or Steps(data.run, data.samples))], say)
     return render("council.html.j2", say, sheet=shown)
 
 
-def sheet(data: RunData, summary: Mapping[str, Any], steps: Steps, say: Say) -> dict[str, Any]:
-    """What stands on the page, for its template."""
+def series_council(
+    run: Mapping[str, Any], summary: Mapping[str, Any], waits: Sequence[Waits | None], say: Say = ENGLISH
+) -> str:
+    """The page of repeated runs.
+
+    Args:
+        run: run.json of the first run.
+        summary: summary.json of the series, with the `steps` of the first run.
+        waits: of the runs that count.
+        say: its language.
+    """
+    return render("council.html.j2", say, sheet=sheet(run, summary, waits, say))
+
+
+def sheet(
+    run: Mapping[str, Any], summary: Mapping[str, Any], waits: Sequence[Waits | None], say: Say
+) -> dict[str, Any]:
+    """What stands on the page, for its template: of one run, or of a series (with `runs` in the summary)."""
     answer = answer_of(summary)
-    rehearsal = answer in ("pass", "fail") and not wording.what_was_tested(data.run, summary).tested
-    people = _people(steps, summary) if answer in ("pass", "fail", "unknown") else None
+    rehearsal = answer in ("pass", "fail") and not wording.what_was_tested(run, summary).tested
+    known = [one for one in waits if one is not None]
+    people = _people(known, summary) if known and answer in ("pass", "fail", "unknown") else None
+    again = "_runs" if answer == "unknown" and "runs" in summary else ""
     return {
         "mood": "fail" if answer == "gave_in" else "unknown" if answer in ("cut_short", "unjudged") else answer,
         "title": _short(say.heard(summary["title"]), _LONGEST_TITLE),
         "question": _short(say.heard(summary["question"]), _LONGEST_QUESTION),
-        "day": str(data.run.get("t0_utc") or "")[:10],
+        "day": str(run.get("t0_utc") or "")[:10],
         "rehearsal": rehearsal,
         "heading": say(f"council.rehearsal_{answer}") if rehearsal else say(f"council.answer_{answer}"),
         "people": people,
         "sentence": _sentence(people, say),
+        "of": _of(people, say),
         "tiles": [] if people is None else _tiles(people, say),
-        "limits": _limits(data.run, summary, say),
-        "next": say("council.next_rehearsal" if rehearsal and answer == "pass" else f"council.next_{answer}"),
+        "limits": _limits(run, summary, say),
+        "next": say("council.next_rehearsal" if rehearsal and answer == "pass" else f"council.next_{answer}{again}"),
         "hash": summary["hash"][:12],
         "scenario": summary["scenario"],
     }
@@ -68,24 +112,24 @@ def answer_of(summary: Mapping[str, Any]) -> str:
     return str(summary["verdict"]) if summary["objectives"] else "unjudged"
 
 
-def _people(steps: Steps, summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How many of 100 who opened their lids got in within the limit, rounded down."""
-    milestone = milestone_of(steps)
-    if not milestone:
-        return None
-    rows = steps.rows(milestone)
-    ok = rows["outcome"] == _OK
-    seconds = rows["done"] - rows["due"]
-    ranked = Ranked(seconds, ok)
-    times = {name: ranked.at(rank_of(ranked.count, percent)) for name, percent in (("half", 50), ("most", 95))}
-    limit = _limit_s(milestone, summary, times["most"], ranked.at_least or 0.0)
-    within = int((ok & (seconds <= limit)).sum())
+def _people(waits: Sequence[Waits], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """How many of 100 who opened their lids got in within the limit, rounded down; `half` and `most` by run."""
+    ranked = [Ranked(one.seconds, one.ok) for one in waits]
+    times = {
+        name: [one.at(rank_of(one.count, percent)) for one in ranked] for name, percent in (("half", 50), ("most", 95))
+    }
+    longest = max(one.at_least or 0.0 for one in ranked)
+    limit = _limit_s(waits[0].milestone, summary, max(times["most"]), longest)
+    within = [int((one.ok & (one.seconds <= limit)).sum()) for one in waits]
+    count = sum(one.count for one in ranked)
     return {
-        "hundred": math.floor(100 * within / rows.size),
+        "hundred": math.floor(100 * sum(within) / count),
+        "fewest": min(math.floor(100 * kept / one.count) for kept, one in zip(within, ranked, strict=True)),
         "limit": f"{limit:g}",
-        "count": int(rows.size),
-        "within": within,
-        "lost": _lost(rows),
+        "count": count,
+        "within": sum(within),
+        "lost": sum(int((~one.ok).sum()) for one in waits),
+        "runs": len(waits),
         **times,
     }
 
@@ -103,23 +147,35 @@ def _limit_s(milestone: str, summary: Mapping[str, Any], p95_s: float, longest_s
     return float(next((one for one in _ROUND_S if one >= known), math.ceil(known)))
 
 
-def _lost(rows: Samples) -> int:
-    return int((rows["outcome"] != _OK).sum())
-
-
 def _sentence(people: Mapping[str, Any] | None, say: Say) -> str:
     return "" if people is None else say("council.sentence", people=people["hundred"], limit=people["limit"])
 
 
-def _tiles(people: Mapping[str, Any], say: Say) -> list[tuple[str, str]]:
+def _of(people: Mapping[str, Any] | None, say: Say) -> str:
+    """How many people the sentence rests on."""
+    if people is None:
+        return ""
+    counts = {key: f"{people[key]:,}" for key in ("within", "count", "runs", "fewest")}
+    return say("council.of_runs" if people["runs"] > 1 else "council.of", **counts)
+
+
+def _tiles(people: Mapping[str, Any], say: Say) -> list[tuple[str, str, str]]:
+    """Each a figure, what it means, and its band between the runs, empty where there are too few."""
+    waits = [(*_typical(people[key], say), say(f"council.{key}")) for key in ("half", "most")]
+    lost = (f"{people['lost']:,}", say("council.lost", count=f"{people['count']:,}"), "")
+    return [*((value, meaning, band) for value, band, meaning in waits), lost]
+
+
+def _typical(values_s: Sequence[float], say: Say) -> tuple[str, str]:
+    """A time of one run; of several the middle, and in words the band between them."""
+
     def seconds(value: float) -> str:
         return say("council.never") if math.isinf(value) else say("council.seconds", seconds=f"{value:,.3g}")
 
-    return [
-        (seconds(people["half"]), say("council.half")),
-        (seconds(people["most"]), say("council.most")),
-        (f"{people['lost']:,}", say("council.lost", count=f"{people['count']:,}")),
-    ]
+    if len(values_s) < RUNS_AT_LEAST:
+        return seconds(max(values_s)), ""
+    band = between_runs([max(value, _SHORTEST_S) for value in values_s])
+    return seconds(band.middle), say("council.between", low=seconds(band.low), high=seconds(band.high))
 
 
 def _limits(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> list[str]:
@@ -142,7 +198,16 @@ def _limits(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> lis
         told.append(
             say("standing.shared", people=f"{accounts['people']:,}", accounts=f"{accounts['accounts']:,}").strip()
         )
-    return [*told, say("council.one_run"), say("council.not_in_it")]
+    return [*told, *_how_often(summary, say), say("council.not_in_it")]
+
+
+def _how_often(summary: Mapping[str, Any], say: Say) -> list[str]:
+    """How many tests it rests on, and how many were of no use."""
+    if "runs" not in summary:
+        return [say("council.one_run")]
+    left = sum(bool(one["left_out"]) for one in summary["runs"])
+    told = [say("council.runs", runs=len(summary["runs"]) - left)] if left < len(summary["runs"]) else []
+    return [*told, *([say("council.runs_left_out", left=left)] if left else [])]
 
 
 def _service(name: str, say: Say) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import drawing
-from reports.council import sheet
+from reports.council import sheet, waits_of
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
@@ -69,7 +69,10 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
     steps = steps or Steps(data.run, data.samples)
     with drawing.unchecked():
         html = render(
-            "paper.html.j2", say, **sections_of(data, summary, steps, say), sheet=sheet(data, summary, steps, say)
+            "paper.html.j2",
+            say,
+            **sections_of(data, summary, steps, say),
+            sheet=sheet(data.run, summary, [waits_of(steps)], say),
         )
     made: bytes = weasyprint.HTML(string=_light(html)).write_pdf(pdf_tags=True)
     return made

@@ -57,7 +57,8 @@ def judge_series(series: Mapping[str, Any], runs: Sequence[OneRun]) -> dict[str,
 
     Returns: summary.json of the series, which has the words of a run's: `scenario`, `hash`, `objectives`, `harness`,
         `verdict` and so on. `runs` lists each run; a row of `objectives` has `value`, `low` and `high` of all runs
-        that count (of an error share: together, least and largest) and `runs`, what each of them measured.
+        that count (of an error share: together, least and largest), `count` and `not_ok` of them together, and `runs`,
+        what each of them measured.
     """
     first = runs[0].summary
     ended = series["ended"] or {"reason": "killed", "detail": ""}
@@ -121,6 +122,7 @@ def _judge(number: int, runs: Sequence[OneRun], barred: str) -> dict[str, Any]:
     row["runs"] = [
         {"run": name, **{key: one[key] for key in ("value", "at_least", "verdict") if key in one}} for name, one in rows
     ]
+    row |= {key: sum(one[key] for _, one in rows) for key in ("count", "not_ok")}
     verdict: Verdict
     if missing := [name for name, one in rows if not one["count"] or (one["value"] is None and "at_least" not in one)]:
         verdict, reason = "unknown", f"nothing of it was recorded in {missing[0]}"
@@ -134,11 +136,13 @@ def _judge(number: int, runs: Sequence[OneRun], barred: str) -> dict[str, Any]:
 
 
 def _unjudged(row: Mapping[str, Any], barred: str) -> dict[str, Any]:
-    kept = ("name", "step", "measure", "percentile", "unit", "limit")
+    kept = ("name", "step", "measure", "percentile", "unit", "window", "limit")
     empty: dict[str, Any] = {
         "value": None,
         "low": None,
         "high": None,
+        "count": 0,
+        "not_ok": 0,
         "runs": [],
         "verdict": "unknown",
         "reason": barred,
@@ -162,7 +166,7 @@ def _judge_times(row: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> tupl
 
 def _judge_share(row: dict[str, Any], rows: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Verdict, str]:
     """Errors are counted, not estimated: all runs together may not break the limit, and no single one either."""
-    count, bad = (sum(one[key] for _, one in rows) for key in ("count", "not_ok"))
+    count, bad = row["count"], row["not_ok"]
     shares = [float(one["value"]) for _, one in rows]
     row |= {"value": bad / count, "low": min(shares), "high": max(shares)}
     worst = rows[shares.index(max(shares))][0]

@@ -75,10 +75,15 @@ def objectives(of: Story) -> Content:
     }
 
 
+def compared(summary: Mapping[str, Any]) -> Content | None:
+    """The comparison of a run's summary, or of a series', with what was left out gathered by its reason."""
+    told = summary.get("comparison")
+    return None if told is None else {**told, "left_out": wording.left_out(told["left_out"])}
+
+
 def compare(of: Story) -> Content | None:
     """What changed since earlier runs, where they were named."""
-    told = of.summary.get("comparison")
-    return None if told is None else {**told, "left_out": wording.left_out(told["left_out"])}
+    return compared(of.summary)
 
 
 def ready(of: Story) -> Content | None:

@@ -11,6 +11,7 @@ from typing import Any
 from reports import wording
 from reports.html import render
 from reports.messages import ENGLISH, Say
+from reports.sections import compared
 
 
 def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> str:
@@ -29,6 +30,7 @@ def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = E
         headline=wording.headline(run, summary, say),
         standing=wording.standing(run, summary, say),
         rows=[_row(row, summary) for row in summary["objectives"]],
+        content=compared(summary),
     )
 
 

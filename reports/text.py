@@ -48,6 +48,8 @@ def series_text(run: Mapping[str, Any], summary: Mapping[str, Any], page: str = 
     parts = [[f"{len(summary['runs'])} of {summary['planned_runs']} runs were played, {count} of them count"]]
     if summary["objectives"]:
         parts.append(_objectives(summary, banded=True))
+    if "comparison" in summary:
+        parts.append(_comparison(summary["comparison"]))
     notes = [f"note: {note}" for note in summary["harness"]["notes"]]
     parts.append([f"{said.word}. {said.because}", wording.standing(run, summary), *notes])
     if page:

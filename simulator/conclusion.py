@@ -37,13 +37,14 @@ from reports.runfolder import (
     write_json,
     write_whole,
 )
+from reports.seriesfolder import is_series
 from reports.steps import Steps
 from reports.summary import summarise
 from reports.tables import SUMMARY_CSV, csv_bytes, step_rows
 from reports.text import text
 from simulator.capacity_conclusion import judge_again
 from simulator.errors import UserError
-from simulator.series_conclusion import conclude_series, is_series
+from simulator.series_conclusion import conclude_series
 
 
 def conclude(
@@ -109,9 +110,9 @@ def report_again(
     codes = []
     for path in paths:
         if is_series(path):
-            if pdf is not None or against is not None:
-                raise UserError(f"{path}: a series of runs: --pdf and --baseline are for one run, name its run-*")
-            codes.append(_series_again(path, lang, public=public))
+            if pdf is not None:
+                raise UserError(f"{path}: a series of runs: --pdf is for one run, name its run-*")
+            codes.append(_series_again(path, lang, public=public, against=against))
             continue
         if is_search(path):
             if public or pdf is not None or against is not None:
@@ -126,11 +127,11 @@ def report_again(
     return max(codes)
 
 
-def _series_again(path: Path, lang: Lang, *, public: bool) -> int:
+def _series_again(path: Path, lang: Lang, *, public: bool, against: Against | None) -> int:
     try:
         for run in sorted(path.glob("run-*")):
             conclude(run, io.StringIO(), lang, public=public)
-        return exit_code(conclude_series(path, sys.stdout, lang))
+        return conclude_series(path, sys.stdout, lang, against)
     except (RunFolderError, SampleFileError) as error:
         raise UserError(str(error)) from None
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from reports.bands import RUNS_AT_LEAST
-from reports.objectives import exit_code
 from reports.repeat import COMPLETE, OneRun, stops, why_stopped
 from reports.runfolder import FORMAT, SUMMARY, new_folder, write_json
+from reports.seriesfolder import SERIES, run_name
 from simulator.apart import play_apart
 from simulator.arguments import RunOptions, run_arguments
 from simulator.composition import Composition, What, compose
 from simulator.errors import UserError
 from simulator.plan import limits_missed
-from simulator.series_conclusion import SERIES, conclude_series, run_name
+from simulator.series_conclusion import conclude_series
 from simulator.standins import STAND_IN
 
 OUR_BUG, INTERRUPTED = 70, 130
@@ -62,7 +62,7 @@ def repeat(what: What, options: RunOptions, count: int) -> int:
         folder.rmdir()
         return stopped
     write_json(folder / SERIES, told)
-    judged = exit_code(conclude_series(folder, sys.stdout, options.lang))
+    judged = conclude_series(folder, sys.stdout, options.lang, options.against)
     return stopped or judged
 
 
@@ -71,7 +71,7 @@ def _play(what: What, options: RunOptions, folder: Path, told: dict[str, Any]) -
     for number in range(1, told["planned"] + 1):
         name = run_name(number)
         print(f"\nrun {number} of {told['planned']}", flush=True)
-        recorded, code = play_apart(what, replace(options, folder=folder / name))
+        recorded, code = play_apart(what, replace(options, folder=folder / name, against=None))
         if recorded is None or not (recorded / SUMMARY).exists():
             told["ended"] = {"reason": "failed", "detail": f"{name} ended with exit {code} and without a summary"}
             return code
@@ -102,8 +102,6 @@ def _faults(composition: Composition, options: RunOptions, count: int) -> list[s
         )
     if options.folder is not None and options.folder.exists():
         faults.append(f"--folder {options.folder}: exists already, and a series has its own folder: name a new one")
-    if options.against is not None:
-        faults.append("--repeat: a series is not held against earlier runs, its runs are: report them with --baseline")
     if composition.enrollments is not None:
         left = composition.scenario.devices - int(composition.enrolled.sum())
         if composition.basis["management"] == STAND_IN:

@@ -1,70 +1,67 @@
-"""From the folder of repeated runs to their verdict: summary.json, summary.csv, report.html, junit.xml and the words.
+"""From the folder of repeated runs to their verdict: its summary, its pages, junit.xml and the words on the terminal.
 
 It reads what was recorded and counts nothing by itself; that is for reports.
 """
 
 from __future__ import annotations
 
-import json
 import platform
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import TextIO
 
+from reports.baselines import Against
+from reports.compare import series_judged_against
+from reports.council import Waits, series_council, waits_of
 from reports.junit import junit
 from reports.messages import Lang, Say
+from reports.objectives import exit_code
 from reports.repeat import OneRun, judge_series
-from reports.runfolder import FORMAT, JUNIT, PAGE, RUN, SUMMARY, RunFolderError, write_json, write_whole
+from reports.runfolder import COUNCIL, JUNIT, PAGE, RUN, SUMMARY, RunFolderError, open_run, write_json, write_whole
 from reports.series_page import series_page
+from reports.seriesfolder import read_series, read_whole
+from reports.shown import Shown, shown
+from reports.steps import Steps
 from reports.tables import SUMMARY_CSV, csv_bytes, series_rows
 from reports.text import series_text
 
-SERIES: Final = "series.json"
 
+def conclude_series(path: Path, out: TextIO, lang: Lang, against: Against | None = None) -> int:
+    """Judge and report a series whose runs have been concluded, held against earlier runs and series if any are named.
 
-def run_name(number: int) -> str:
-    """The folder of a run of a series, counted from 1."""
-    return f"run-{number:02}"
-
-
-def is_series(path: Path) -> bool:
-    """Whether it is the folder of a series of runs."""
-    return (path / SERIES).exists()
-
-
-def conclude_series(path: Path, out: TextIO, lang: Lang) -> dict[str, Any]:
-    """Judge and report a series whose runs have been concluded.
-
-    Returns: its summary. Raises: RunFolderError for what is no whole series.
+    Returns: 0, 1, 3 or 4 (reports.objectives.exit_code). Raises: RunFolderError for what is no whole series.
     """
-    series = _json(path / SERIES)
-    if series.get("format") != FORMAT:
-        raise RunFolderError(f"{path / SERIES}: format {series.get('format')!r}, expected {FORMAT}")
-    runs = [OneRun(one["run"], _json(path / one["run"] / SUMMARY)) for one in series["runs"]]
-    if not runs:
-        raise RunFolderError(f"{path}: a series without any run")
+    series, folders = read_series(path)
+    runs = [OneRun(folder.name, read_whole(folder / SUMMARY)) for folder in folders]
     for one in runs:
         if one.summary["hash"] != series["hash"]:
             raise RunFolderError(f"{path / one.name}: not a run of this series, its scenario has another hash")
+    first, say = read_whole(folders[0] / RUN), Say(lang)
+    waits, showing = _counted(path, runs)
     summary = judge_series(series, runs)
+    if against is not None:
+        summary = dict(series_judged_against(path, showing, summary, first, against))
     write_json(path / SUMMARY, summary)
     write_whole(path / SUMMARY_CSV, csv_bytes(series_rows(summary)))
-    run = _json(path / runs[0].name / RUN)
-    ended = _json(path / runs[-1].name / RUN).get("ended") or {}
+    ended = read_whole(folders[-1] / RUN).get("ended") or {}
     began, last = series["began_utc"], ended.get("utc") or series["began_utc"]
     seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(began)).total_seconds()
     write_whole(path / JUNIT, junit(summary, utc=began, seconds=max(0.0, seconds), host=platform.node()))
     told = {**summary, "steps": runs[0].summary["steps"]}
-    write_whole(path / PAGE, series_page({**run, "command": series["command"]}, told, Say(lang)).encode())
-    out.write("\n" + series_text(run, told, str(path / PAGE)))
-    return summary
+    write_whole(path / PAGE, series_page({**first, "command": series["command"]}, told, say).encode())
+    write_whole(path / COUNCIL, series_council(first, told, waits, say).encode())
+    out.write("\n" + series_text(first, told, str(path / PAGE)))
+    return exit_code(summary)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise RunFolderError(f"{path.parent}: not a whole series of runs (it has no {path.name})") from None
-    except ValueError as fault:
-        raise RunFolderError(f"{path}: not JSON ({fault})") from None
-    return told
+def _counted(path: Path, runs: Sequence[OneRun]) -> tuple[list[Waits | None], list[Shown]]:
+    """Of each run that counts, how long its people waited, and what it shows to a comparison."""
+    waits, showing = [], []
+    for one in runs:
+        if not one.left_out:
+            data = open_run(path / one.name)
+            steps = Steps(data.run, data.samples)
+            waits.append(waits_of(steps))
+            showing.append(shown(data, steps, one.summary))
+    return waits, showing

@@ -31,9 +31,9 @@ def read(path: Path) -> dict[str, Any]:
 
 def test_three_runs_of_one_morning(tmp_path: Path) -> None:
     """One folder holds three whole runs: the same starts to the bit, nobody's account used up, other answers; judged
-    together, and the same when judged again."""
+    together, and the same when judged again. With --baseline its own runs are none: no baseline yet, and it passes."""
     ended = subprocess.run(
-        [FLEETRUSH, "run", str(MOMENT), "--repeat", "3", "--out", str(tmp_path)],
+        [FLEETRUSH, "run", str(MOMENT), "--repeat", "3", "--out", str(tmp_path), "--baseline", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -44,11 +44,14 @@ def test_three_runs_of_one_morning(tmp_path: Path) -> None:
     assert ended.returncode in (0, 3)
     (folder,) = tmp_path.iterdir()
     assert folder.name.endswith("Z-moment-repeat")
-    files = {"series.json", "summary.json", "summary.csv", "report.html", "junit.xml"}
+    files = {"series.json", "summary.json", "summary.csv", "report.html", "council.html", "junit.xml"}
     assert {one.name for one in folder.iterdir()} == files | {"run-01", "run-02", "run-03"}
     runs = [read(folder / f"run-0{number}" / "run.json") for number in (1, 2, 3)]
     assert {run["command"] for run in runs} == {f"fleetrush run {MOMENT}"}
-    assert read(folder / "series.json")["command"] == f"fleetrush run {MOMENT} --out={tmp_path} --repeat=3"
+    assert (
+        read(folder / "series.json")["command"]
+        == f"fleetrush run {MOMENT} --out={tmp_path} --baseline={tmp_path} --repeat=3"
+    )
     starts, ends = [], []
     for number, run in enumerate(runs, 1):
         samples = np.load(folder / f"run-0{number}" / "samples.npy")
@@ -67,9 +70,13 @@ def test_three_runs_of_one_morning(tmp_path: Path) -> None:
         assert summary["objectives"][0]["verdict"] == "pass"
         assert len(list(csv.DictReader((folder / "summary.csv").read_text().splitlines()))) == 4
     cases = etree.fromstring((folder / "junit.xml").read_bytes()).findall(".//testcase")
-    assert [case.get("name") for case in cases] == ["the run can be trusted", "all errors at most 0 %"]
+    names = ["the run can be trusted", "all errors at most 0 %", "every objective no worse than in earlier runs"]
+    assert [case.get("name") for case in cases] == names
+    assert summary["comparison"]["baselines"] == []
+    if ended.returncode == 0:
+        assert "no baseline yet" in cases[2].find("skipped").get("message")
     before = (folder / "summary.json").read_bytes()
-    assert main(["report", str(folder), "--lang", "ja"]) == ended.returncode
+    assert main(["report", str(folder), "--lang", "ja", "--baseline", str(tmp_path)]) == ended.returncode
     assert (folder / "summary.json").read_bytes() == before
     assert 'lang="ja"' in (folder / "report.html").read_text()
 

@@ -28,6 +28,11 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "100人中{people}人が{limit}秒以内に仕事を始められる。",
     ),
     "council.of": ("{within} of {count} people", "{count} 人中 {within} 人"),
+    "council.of_runs": (
+        "{within} of {count} people in {runs} tests together; {fewest} of 100 in the weakest of them",
+        "{runs} 回の試験の合計で {count} 人中 {within} 人、最も悪い回では 100 人中 {fewest} 人",
+    ),
+    "council.between": ("between the tests: {low} to {high}", "試験間の幅: {low} ~ {high}"),
     "council.seconds": ("{seconds} s", "{seconds} 秒"),
     "council.never": ("never", "完了せず"),
     "council.half": ("wait of the person in the middle: half waited less", "真ん中の人の待ち時間(半数はこれより短い)"),
@@ -60,6 +65,15 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "It is one test; another morning may differ somewhat.",
         "一回の試験です。別の朝には多少異なることがあります。",
     ),
+    "council.runs": (
+        "It rests on {runs} tests of the same morning, each begun afresh. Between the tests means: a typical such test"
+        " lies there.",
+        "同じ朝を {runs} 回、毎回初期状態から試験した結果です。「試験間の幅」は、同様の試験の典型的な値が入る範囲です。",
+    ),
+    "council.runs_left_out": (
+        "Tests that could not be used and are left out: {left}.",
+        "使用できず除外した試験: {left} 回。",
+    ),
     "council.not_in_it": (
         "The people and devices were simulated. Starting the computer itself, and other traffic on the lines, are not in the figures.",
         "利用者と端末は模擬です。端末自体の起動時間や、回線上のほかの通信は含まれません。",
@@ -80,6 +94,10 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
     "council.next_unknown": (
         "Repeat the test several times, so that chance is told from substance.",
         "偶然と実力を区別するため、試験を数回繰り返してください。",
+    ),
+    "council.next_unknown_runs": (
+        "Repeat the test more often, so that chance is told from substance.",
+        "偶然と実力を区別するため、試験の回数を増やしてください。",
     ),
     "council.next_unjudged": (
         "State first what has to hold: how many people, within which time.",

@@ -81,6 +81,15 @@ HEARD: Final[tuple[tuple[str, str], ...]] = (
     ("not compared: this run cannot be trusted", "比較していません: この実行は信頼できません"),
     ("not compared: this run did not come to its end", "比較していません: この実行は最後まで終わりませんでした"),
     (
+        "a series counts once, by the mean of its runs: they are more alike than two series are",
+        "一連の実行は、その平均を一回分として数えます(同じ一連の中の実行どうしは、別の一連の実行より互いに似ているため)",
+    ),
+    ("not compared: this series cannot be trusted", "比較していません: この一連の実行は信頼できません"),
+    (
+        "not compared: this series did not come to its end",
+        "比較していません: この一連の実行は最後まで終わりませんでした",
+    ),
+    (
         "no baseline yet: {where} holds no earlier run that can be compared with this one",
         "比較の基準はまだありません: {where} に、この実行と比べられる以前の実行がありません",
     ),

@@ -1,7 +1,6 @@
 """Made runs of one morning held against each other: which are compared, what is found, and what everybody is told."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import made_run
 import numpy as np
 import pytest
 from lxml import etree
+from made_nights import LOGIN, Nights
 
 from reports import difference
 from reports.baselines import Against, choose
@@ -18,51 +18,10 @@ from reports.junit import junit
 from reports.messages import Say
 from reports.objectives import exit_code
 from reports.page import page
-from reports.runfolder import RunData, open_run, write_json
+from reports.runfolder import RunData, open_run
 from reports.steps import Steps
 from reports.summary import summarise
 from reports.text import text
-
-DEVICES = 400
-LOGIN = made_run.STEPS.index("identity.login")
-MORNING = made_run.morning(DEVICES)
-
-
-@dataclass
-class Nights:
-    """A folder of runs of one morning: equal timetables, each device's own times, the night's state, and luck."""
-
-    folder: Path
-    chance: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
-    count: int = 0
-
-    def play(
-        self, *, slower: dict[str, float] | None = None, broken: int = 0, others_cores: float = 0.0, **changes: Any
-    ) -> Path:
-        """One more run, judged as it would have been; `slower` by step, `broken` logins end as unknown.
-
-        Other programs had `others_cores` of two cores, and left half a core.
-        """
-        self.count += 1
-        samples = MORNING.copy()
-        for step in np.unique(samples["step"]):
-            rows = samples["step"] == step
-            factor = (slower or {}).get(made_run.STEPS[step], 1.0) * np.exp(self.chance.normal(0, 0.01))
-            luck = np.exp(self.chance.normal(0, 0.05, int(rows.sum())))
-            samples["done"][rows] = samples["due"][rows] + (samples["done"] - samples["due"])[rows] * factor * luck
-        bad = np.flatnonzero(samples["step"] == LOGIN)[:broken]
-        samples["outcome"][bad], samples["reason"][bad] = 3, 2
-        began = f"2026-01-{self.count:02}T00:00:00Z"
-        run = made_run.run_json(**{"devices": DEVICES, "t0_utc": began, **changes})
-        machine = {"who": "run", "cores": 2, "others_ms": 1000 * others_cores, "idle_ms": 500.0}
-        healths = [{"t": second + 1.0, **machine} for second in range(10)]
-        data = made_run.write(self.folder, samples, run, healths)
-        write_json(data.path / "summary.json", summarise(data))
-        return data.path
-
-    def several(self, count: int) -> list[Path]:
-        """That many more, all alike."""
-        return [self.play() for _ in range(count)]
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from lxml import html
 
-from reports.council import council
+from reports.council import council, series_council, waits_of
 from reports.messages import Say
+from reports.repeat import OneRun, judge_series
 from reports.runfolder import RunData
+from reports.steps import Steps
 from reports.summary import summarise
 
 TARGET = {"identity": {"url": "https://sso.city.example", "basis": "target"}}
@@ -121,3 +123,58 @@ def test_it_says_what_it_does_not_say() -> None:
     ):
         assert words in partly, words
     assert "None of the city's own" not in partly
+
+
+SERIES = {"planned": 4, "ended": {"reason": "complete", "detail": ""}}
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        (
+            "en",
+            (
+                "98 of 100 people can start work within 30 seconds",
+                "2,960 of 3,000 people in 3 tests together; 97 of 100 in the weakest of them",
+                "12.2 s wait of the person in the middle: half waited less between the tests: 11.2 s to 13.2 s",
+                "It rests on 3 tests of the same morning",
+                "left out: 1.",
+            ),
+        ),
+        (
+            "ja",
+            (
+                "100人中98人が30秒以内に",
+                "3 回の試験の合計で 3,000 人中 2,960 人、最も悪い回では 100 人中 97 人",
+                "試験間の幅: 11.2 秒 ~ 13.2 秒",
+                "同じ朝を 3 回、毎回初期状態から試験した結果です",
+                "除外した試験: 1 回",
+            ),
+        ),
+    ],
+)
+def test_several_runs_are_several_tests(lang: Any, told: tuple[str, ...]) -> None:
+    """Three of four count: 11.8, 12.2 and 12.6 s for all but 0, 10 and 30 people. The middle is 12.2 s, the band by the
+    printed t of two degrees on logarithms; the sentence counts all people, the weakest run is told, and nobody reads of
+    one test."""
+    times = np.log([11.8, 12.2, 12.6])
+    reach = 4.302653 * float(np.std(times, ddof=1)) / 3**0.5
+    assert np.exp([times.mean() - reach, times.mean(), times.mean() + reach]) == pytest.approx(
+        [11.24, 12.2, 13.23], abs=0.01
+    )
+    waits, ones = [], []
+    run = {"format": 1, **made_run.run_json()}
+    for number, (ready_s, late) in enumerate(((11.8, 0), (12.2, 10), (12.6, 30), (99.0, 0)), 1):
+        samples = made_run.rows("ready", 1000, device=np.arange(1000), done=np.full(1000, ready_s))
+        samples["done"][:late] = 40.0
+        steps = Steps(run, samples)
+        data = RunData(Path("x"), run | ({"untrusted": ["late"]} if number == 4 else {}), samples)
+        ones.append(OneRun(f"run-0{number}", summarise(data, steps)))
+        waits.append(waits_of(steps))
+    summary = {**judge_series(SERIES, ones), "steps": ones[0].summary["steps"]}
+    seen = html.document_fromstring(series_council(run, summary, waits[:3], Say(lang))).find_class("sheet")[0]
+    words = " ".join(" ".join(seen.itertext()).split())
+    for one in told:
+        assert one in words
+    assert "It is one test" not in words
+    assert "一回の試験です" not in words

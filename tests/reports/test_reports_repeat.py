@@ -32,6 +32,7 @@ def row(value: float | None, limit: float = 2.0, **changes: Any) -> dict[str, An
         "measure": "latency",
         "percentile": 95.0,
         "unit": "s",
+        "window": None,
         "limit": limit,
         "value": value,
         "low": value,
