@@ -65,8 +65,22 @@ def advice(
     silent = dict.fromkeys(row["step"] for row in undecided if row["reason"].startswith("nothing of it"))
     told += [say("todo.not_recorded", step=say.many(list(silent)))] if silent else []
     told += [_undecided(row, summary, say) for row in undecided if row["step"] not in silent]
-    told += _what_next(run, summary, say, passed=not missed and not undecided)
+    worse = regressed(summary)
+    told += [worse_told(summary, worse, say)] if worse else []
+    told += next_steps(run, summary, say, passed=not missed and not undecided and not worse)
     return list(dict.fromkeys(told))[:SHOWN]
+
+
+def regressed(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objectives that became worse than in earlier runs."""
+    comparison = summary.get("comparison") or {"objectives": []}
+    return [row for row in comparison["objectives"] if row["verdict"] == "regressed"]
+
+
+def worse_told(summary: Mapping[str, Any], worse: list[Mapping[str, Any]], say: Say) -> str:
+    """Where to look for what made them worse."""
+    names = say.many([say.heard(row["name"]) for row in worse])
+    return say("todo.worse", run=summary["comparison"]["baselines"][-1], names=names)
 
 
 def _untrusted(summary: Mapping[str, Any], say: Say) -> list[str]:
@@ -116,7 +130,8 @@ def _undecided(row: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> 
     return say("todo.straddles", name=say.heard(row["name"]), scenario=summary["scenario"])
 
 
-def _what_next(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say, *, passed: bool) -> list[str]:
+def next_steps(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say, *, passed: bool) -> list[str]:
+    """What follows when nothing, or nothing more, has to be mended."""
     tested = wording.what_was_tested(run, summary).tested
     if not tested:
         return [say("todo.name_targets")]

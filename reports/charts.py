@@ -9,7 +9,20 @@ from typing import Any, Final
 
 import altair as alt
 
-from reports.drawing import FAIL, FONT, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_of, finished
+from reports.drawing import (
+    FAIL,
+    FIGURE,
+    FONT,
+    HEIGHT,
+    MUTED,
+    SERIES,
+    Caption,
+    Chart,
+    across,
+    data_of,
+    figure_of,
+    finished,
+)
 from reports.messages import Say
 from reports.series import Row
 
@@ -134,7 +147,9 @@ def picture(caption: Caption, bands: Sequence[Band], acts: Sequence[Row]) -> Cha
         layers.append(title.encode(text="title:N", x=alt.value(0), y=alt.value(top - 5)))
         for at, (key, label) in enumerate(band.series.items()):
             colour = next(colours)
-            axis = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, format="~s", orient="left", offset=0)
+            axis = alt.Axis(
+                title=None, tickCount=3, domain=False, ticks=False, labelExpr=FIGURE, orient="left", offset=0
+            )
             scale = alt.Scale(zero=True, nice=True, range=[top + _BAND_HEIGHT, top])
             base = alt.Chart(data_of(_known(band.rows, key))).encode(
                 x=_time(), y=alt.Y(f"{key}:Q", axis=axis if at == 0 else None, scale=scale)
@@ -201,7 +216,8 @@ def _many(say: Say) -> Any:
 
 def _time(field: str = "t", *, binned: bool = False) -> Any:
     """City time. `binned` makes bars stand upright between two instants."""
-    axis = alt.Axis(format="%H:%M", title=None, grid=False, tickCount=8, labelOverlap=True)
+    clock = "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')"
+    axis = alt.Axis(labelExpr=clock, title=None, grid=False, tickCount=8, labelOverlap=True)
     return alt.X(
         f"{field}:T", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined
     )

@@ -29,6 +29,7 @@ _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1
 _LONGEST_TITLE: Final = 80
 _LONGEST_QUESTION: Final = 200
 _SHORTEST_S: Final = 1e-6
+_MOODS: Final = {"gave_in": "fail", "worse": "fail", "cut_short": "unknown", "unjudged": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,12 @@ def sheet(
 ) -> dict[str, Any]:
     """What stands on the page, for its template: of one run, or of a series (with `runs` in the summary)."""
     answer = answer_of(summary)
-    rehearsal = answer in ("pass", "fail") and not wording.what_was_tested(run, summary).tested
+    rehearsal = answer in ("pass", "fail", "worse") and not wording.what_was_tested(run, summary).tested
     known = [one for one in waits if one is not None]
-    people = _people(known, summary) if known and answer in ("pass", "fail", "unknown") else None
+    people = _people(known, summary) if known and answer in ("pass", "fail", "worse", "unknown") else None
     again = "_runs" if answer == "unknown" and "runs" in summary else ""
     return {
-        "mood": "fail" if answer == "gave_in" else "unknown" if answer in ("cut_short", "unjudged") else answer,
+        "mood": _MOODS.get(answer, answer),
         "title": _short(say.heard(summary["title"]), _LONGEST_TITLE),
         "question": _short(say.heard(summary["question"]), _LONGEST_QUESTION),
         "day": str(run.get("t0_utc") or "")[:10],
@@ -104,11 +105,13 @@ def sheet(
 
 
 def answer_of(summary: Mapping[str, Any]) -> str:
-    """In one word: untrusted, gave_in, cut_short, unjudged, or the verdict."""
+    """In one word: untrusted, gave_in, cut_short, unjudged, worse (than before, no limit missed), or the verdict."""
     if not summary["harness"]["trustworthy"]:
         return "untrusted"
     if summary["partial"]:
         return "gave_in" if summary["verdict"] == "fail" else "cut_short"
+    if summary["verdict"] == "fail" and not any(row["verdict"] == "fail" for row in summary["objectives"]):
+        return "worse"
     return str(summary["verdict"]) if summary["objectives"] else "unjudged"
 
 

@@ -27,6 +27,8 @@ SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
 FAIL: Final = "var(--fail)"
 MUTED: Final = "var(--muted)"
 FONT: Final = "system-ui, sans-serif"
+FIGURE: Final = "format(datum.value, abs(datum.value) < 1 ? '~r' : '~s')"
+"""How an axis writes a figure: 20k, and 0.5 where an SI prefix would make it 500m."""
 _LINE: Final = "var(--line)"
 
 
@@ -77,7 +79,7 @@ def runtime() -> str:
 
 def figure_axis() -> Any:
     """The axis of figures, whose unit the caption says."""
-    return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, format="~s")
+    return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, labelExpr=FIGURE)
 
 
 def figure_of(field: str) -> Any:

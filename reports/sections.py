@@ -58,12 +58,19 @@ def facts(of: Story) -> Content:
     count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
     rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
     if (near := nearest(of.summary["objectives"])) is not None:
-        share, row = near
-        used = say("figure.over", figure=wording.share(1)) if math.isinf(share) else wording.share(share)
-        rows.insert(1, (say("headroom.nearest"), used, say.heard(row["name"])))
+        rows.insert(1, (say("headroom.room"), *_headroom(*near, say)))
     peak = of.summary["phases"]["morning"]["peak_per_s"]
     rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
     return {"rows": rows}
+
+
+def _headroom(used: float, row: Mapping[str, Any], say: Say) -> tuple[str, str]:
+    """What is left to the nearest limit, and which that is; none where it is passed, and how far."""
+    name = say.heard(row["name"])
+    if used <= 1:
+        return wording.share(1 - used), say("headroom.left", name=name)
+    times = "" if math.isinf(used) else f"{used:,.3g}"
+    return say("headroom.none"), say("headroom.times" if times else "headroom.among_errors", name=name, times=times)
 
 
 def objectives(of: Story) -> Content:

@@ -12,6 +12,7 @@ from reports import wording
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.sections import compared
+from reports.series_advice import series_advice
 
 
 def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> str:
@@ -30,7 +31,8 @@ def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = E
         headline=wording.headline(run, summary, say),
         standing=wording.standing(run, summary, say),
         rows=[_row(row, summary) for row in summary["objectives"]],
-        content=compared(summary),
+        todo=series_advice(run, summary, say),
+        comparison=compared(summary),
     )
 
 

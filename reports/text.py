@@ -86,7 +86,7 @@ def _objectives(summary: Mapping[str, Any], *, banded: bool = False) -> list[str
             "at most",
             wording.figure(row["limit"], row["unit"]),
             wording.measured(row),
-            *([f"({wording.band(row)})" if row["low"] is not None else ""] if banded else []),
+            *([f"({wording.band(row)})" if row["low"] not in (None, row["high"]) else ""] if banded else []),
             mark[row["verdict"]],
             "" if row["verdict"] == "pass" else row["reason"],
         )

@@ -112,14 +112,16 @@ def standing(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGL
     told = {"pace": f"{pace:g}", "runs": len(summary.get("runs", ()))}
     kind = say(f"standing.{'real_time' if pace == 1 else 'stress'}{runs}", **told)
     tested = what_was_tested(run, summary, say)
+    unasked = say.many([service for service, _ in tested.left_out])
+    asked = say("standing.unasked", names=unasked) if tested.left_out else ""
     if not tested.tested:
-        return kind + say("standing.rehearsal")
+        return kind + say("standing.rehearsal") + asked
     names = say.many([service for service, _ in tested.tested])
     others = say.many([name for name, _ in tested.stood_in])
     which = "standing.tested_also" if tested.stood_in else "standing.tested"
     acts = sorted(set(run.get("left_out", ())))
     left_out = say("standing.left_out", acts=say.many(acts)) if acts else ""
-    return kind + say(which, names=names, others=others) + left_out + _shared(run.get("accounts") or {}, say)
+    return kind + say(which, names=names, others=others) + asked + left_out + _shared(run.get("accounts") or {}, say)
 
 
 def _shared(accounts: Mapping[str, Any], say: Say) -> str:

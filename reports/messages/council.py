@@ -9,6 +9,7 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
     "council.answer": ("Answer", "結論"),
     "council.answer_pass": ("Yes, it holds.", "はい、耐えられます。"),
     "council.answer_fail": ("No, it does not hold.", "いいえ、耐えられません。"),
+    "council.answer_worse": ("It is worse than before.", "以前より悪くなっています。"),
     "council.answer_unknown": ("It cannot be said yet.", "まだ判断できません。"),
     "council.answer_unjudged": ("Nothing was judged.", "判定は行っていません。"),
     "council.answer_untrusted": ("This measurement gives no answer.", "この測定からは結論を出せません。"),
@@ -22,6 +23,7 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
     ),
     "council.rehearsal_pass": ("In rehearsal, it held.", "リハーサルでは耐えられました。"),
     "council.rehearsal_fail": ("In rehearsal, it did not hold.", "リハーサルでは耐えられませんでした。"),
+    "council.rehearsal_worse": ("In rehearsal, it was worse than before.", "リハーサルでは以前より悪くなりました。"),
     "council.in_rehearsal": ("without the city's own systems", "市のシステムを使わない結果"),
     "council.sentence": (
         "{people} of 100 people can start work within {limit} seconds of opening the lid.",
@@ -88,8 +90,12 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "この負荷のための増強は不要です。大きな変更の後と、利用者や端末を増やす前に再試験してください。",
     ),
     "council.next_fail": (
-        "Have the system that takes the time examined and strengthened, then repeat the same test. The full report names it.",
-        "時間のかかっているシステムを調査・増強し、同じ試験を繰り返してください。詳細は報告書にあります。",
+        "Have the system that was slow or failed examined and strengthened, then repeat the same test. The full report names it.",
+        "遅かった、または失敗したシステムを調査・増強し、同じ試験を繰り返してください。どのシステムかは報告書にあります。",
+    ),
+    "council.next_worse": (
+        "Have it found out what changed since the earlier tests, before people notice. The full report says what became worse.",
+        "利用者が気づく前に、以前の試験から何が変わったかを調べてください。何が悪くなったかは報告書にあります。",
     ),
     "council.next_unknown": (
         "Repeat the test several times, so that chance is told from substance.",

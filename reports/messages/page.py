@@ -7,8 +7,8 @@ from typing import Final
 PAGE: Final[dict[str, tuple[str, str]]] = {
     # around every page
     "page.theme": ("Change between light and dark", "明暗を切り替える"),
-    "page.light": ("Light", "明"),
-    "page.dark": ("Dark", "暗"),
+    "page.light": ("Light", "ライト"),
+    "page.dark": ("Dark", "ダーク"),
     "page.skip": ("To the content", "本文へ"),
     "page.scrolls": ("{name}, scrolls sideways", "{name}(横にスクロールできます)"),
     "page.contents": ("Sections", "目次"),
@@ -18,7 +18,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     ),
     # verdict
     "verdict.label": ("Verdict", "判定"),
-    "verdict.question": ("The question", "問い"),
+    "verdict.question": ("The question", "確かめたいこと"),
     # figures
     "facts.label": ("Figures", "主な数値"),
     "facts.ready95": ("Ready, 95 of 100", "100 人中 95 人の準備完了"),
@@ -74,7 +74,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "点の周りの帯はこの 1 回の実行での幅で、実行ごとの違いはこれより大きくなります。",
     ),
     "morning.title": ("The course of the run", "実行の経過"),
-    "morning.lede": ("In city time.", "時刻は街の時間です。"),
+    "morning.lede": ("In city time.", "時刻はシナリオ上の時刻です。"),
     "morning.squeezed": (
         "Starts are squeezed {pace} times: an hour on this axis took {took}.",
         "開始を {pace} 倍に圧縮しています。この軸の 1 時間は実際には {took} でした。",
@@ -145,7 +145,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "What was skipped because an earlier step failed is not counted.",
         "ステップの 1 割以上が正常に終わらなかった時間帯です。前のステップの失敗で行われなかったものは数えません。",
     ),
-    "errors.from": ("From, city time", "開始(街の時間)"),
+    "errors.from": ("From, city time", "開始(シナリオ上の時刻)"),
     "errors.run_second": ("Run second", "実行秒"),
     "errors.for": ("For", "長さ"),
     "errors.of": ("Of", "全件"),
@@ -257,7 +257,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "chart.some_bad": ("some did not end ok", "正常以外あり"),
     "chart.band": ("band within this run", "この実行での幅"),
     "chart.objective": ("objective", "目標"),
-    "chart.city_time": ("city time", "街の時間"),
+    "chart.city_time": ("city time", "シナリオ上の時刻"),
     "chart.operator": ("operator", "管理者"),
     "chart.step_reason": ("step · reason", "ステップ · 理由"),
     "chart.value": ("value", "値"),

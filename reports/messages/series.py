@@ -22,5 +22,21 @@ SERIES: Final[dict[str, tuple[str, str]]] = {
     "series.counts": ("Counts", "判定に使用"),
     "series.yes": ("yes", "はい"),
     "series.alone": ("Its own verdict", "単独での判定"),
+    "series.todo_missed": (
+        "{names}: open the page of {run}, where most of it shows: it says where the time goes, what failed and when.",
+        "{names}: 最も悪い {run} のページを開いてください。時間の内訳と、何がいつ失敗したかがわかります。",
+    ),
+    "series.todo_undecided": (
+        "{names}: more runs narrow the band (--repeat with a larger N), or look at why the runs differ: each has its page.",
+        "{names}: 実行を増やすと幅が狭まります(--repeat の N を大きくする)。実行ごとの違いの原因は各実行のページで確認できます。",
+    ),
+    "series.todo_untrusted": (
+        "Open the pages of {runs}: each says why it cannot be trusted and what to do. Then repeat the series.",
+        "{runs} のページを開いてください。信頼できない理由と対処がわかります。その後、一連の実行をやり直してください。",
+    ),
+    "series.todo_gave_in": (
+        "Open the page of {run}: it says when the target gave in, and at what. Let it be mended, then begin with less load.",
+        "{run} のページを開いてください。対象がいつ、どこで耐えられなくなったかがわかります。対処の後、小さい負荷から始めてください。",
+    ),
     "series.none_yet": ("no run counts", "使用できる実行なし"),
 }

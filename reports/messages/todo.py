@@ -56,6 +56,11 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "{name} lies at its limit: repeat the run to decide (fleetrush run {scenario} --repeat 3), or decide whether a value this near is good enough.",
         "{name} は上限のきわにあります。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
     ),
+    "todo.worse": (
+        "Find out what changed since {run}: {names} became worse, though the limits may still hold. The comparison below"
+        " says by how much.",
+        "{run} 以降に何が変わったかを調べてください。上限内であっても、{names} が悪化しています。悪化の程度は下の比較にあります。",
+    ),
     "todo.name_targets": (
         "Nothing of yours was tested yet. Name a system: fleetrush check --target identity=URL shows one device's way through it, then run with the same option.",
         "まだ貴組織のシステムはテストされていません。対象を指定してください: fleetrush check --target identity=URL で端末 1 台の流れを確認し、同じ指定で実行します。",
@@ -135,7 +140,11 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "応答が仕様と異なります。例をサーバーのログと照らしてください。",
     ),
     # how far the limits are
-    "headroom.nearest": ("Nearest limit", "最も上限に近い目標"),
+    "headroom.room": ("Headroom", "上限までの余裕"),
+    "headroom.left": ("to the limit of {name}", "{name}"),
+    "headroom.none": ("none", "なし"),
+    "headroom.times": ("{name} at {times} times its limit", "{name} は上限の {times} 倍"),
+    "headroom.among_errors": ("{name} is among what did not end ok", "{name} は正常以外の結果の中"),
     "headroom.harness": ("What the harness still had", "負荷発生側の余裕"),
     "headroom.used": ("{value} of {limit}, {share} used", "{limit} 中 {value}、{share} 使用"),
 }

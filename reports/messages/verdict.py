@@ -61,6 +61,7 @@ VERDICT: Final[dict[str, tuple[str, str]]] = {
     ),
     "standing.tested": (" Tested: {names}.", "テスト対象: {names}。"),
     "standing.tested_also": (" Tested: {names}; {others} stood in.", "テスト対象: {names}。代役: {others}。"),
+    "standing.unasked": (" Not asked: {names}.", "対象外: {names}。"),
     "standing.left_out": (
         " Left out, since only a stand-in does as the scenario says: {acts}.",
         "代役でしか行えないため省いた操作: {acts}。",

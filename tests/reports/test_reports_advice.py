@@ -129,3 +129,16 @@ def test_every_reason_has_a_hint() -> None:
         assert hint(reason, ENGLISH)
         assert hint(reason, Say("ja"))
     assert "SAML" in hint("assertion_expired", ENGLISH)
+
+
+def test_worse_than_before_is_no_baseline_for_the_next() -> None:
+    """No limit missed, and yet: what became worse since which run is looked for before anything else."""
+    run = {"format": 1, **made_run.run_json(targets=TARGET, compression=1)}
+    steps = Steps(run, GOOD)
+    data = RunData(Path("x"), run, GOOD)
+    rows = [{"name": "ready p95 latency", "verdict": "regressed"}, {"name": "all errors", "verdict": "same"}]
+    summary = {**summarise(data, steps), "comparison": {"objectives": rows, "baselines": ["older", "night-7"]}}
+    of = story(data, steps, summary)
+    first, last = advice(run, summary, of.ways, of.clusters[0], ENGLISH)
+    assert first.startswith("Find out what changed since night-7: ready p95 latency became worse")
+    assert last.startswith("Then run the same again")

@@ -178,3 +178,17 @@ def test_several_runs_are_several_tests(lang: Any, told: tuple[str, ...]) -> Non
         assert one in words
     assert "It is one test" not in words
     assert "一回の試験です" not in words
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"), [({}, "In rehearsal, it was worse than before."), (ALL_TARGETS, "It is worse than before.")]
+)
+def test_worse_than_before_is_no_missed_limit(targets: Any, says: str) -> None:
+    """Every limit kept, an objective regressed: the sheet does not say that it does not hold."""
+    run = {"format": 1, **made_run.run_json(**({"targets": targets} if targets else {}))}
+    data = RunData(Path("x"), run, GOOD)
+    summary = {**summarise(data), "verdict": "fail", "comparison": {"objectives": [], "baselines": []}}
+    page = html.document_fromstring(council(data, summary))
+    assert page.find(".//h1").text == says
+    assert "what changed since the earlier tests" in page.text_content()
+    assert page.find_class("sheet")[0].get("class") == "sheet fail"

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from lxml import html
 
+from reports import charts
+from reports.drawing import Caption
 from reports.groups import CLUSTERS_SHOWN, EXAMPLES_SHOWN
+from reports.messages import Say
 from reports.page import page
 from reports.runfolder import RunData
 from reports.sections import STEPS_SHOWN
@@ -73,7 +76,7 @@ def test_the_first_screen_says_what_matters(good: str) -> None:
         "Can these numbers be trusted? ✓ yes",
         "of 2,600 lids opened",
         "What to do Nothing of yours was tested yet. Name a system: fleetrush check --target identity=URL",
-        "Nearest limit",
+        "Headroom",
         "What the harness still had",
     ):
         assert words in first, words
@@ -221,3 +224,59 @@ def test_contrast_is_aa_in_both_themes(theme: int) -> None:
     assert contrast(colour["fail"], colour["card"]) >= 4.5
     assert contrast(colour["link"], colour["card"]) >= 4.5
     assert all(contrast(colour[f"series-{number}"], colour["card"]) >= 3 for number in range(1, 8))
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "figure", "note"),
+    [(1000.0, "98.", "to the limit of ready p95 latency"), (1.0, "none", "ready p95 latency at 1")],
+)
+def test_the_headroom_is_what_is_left_to_the_nearest_limit(limit_s: float, figure: str, note: str) -> None:
+    """In percent of the limit; none where it is passed, and how far."""
+    objectives = [{"step": "ready", "percentile": 95.0, "latency_s_at_most": limit_s}]
+    made = made_run.run_json()["scenario"]
+    run = {"format": 1, **made_run.run_json(scenario={**made, "folded": {**made["folded"], "objectives": objectives}})}
+    data = RunData(Path("x"), run, made_run.morning(300))
+    shown = html.document_fromstring(page(data, summarise(data))).find_class("facts")[0]
+    (cell,) = [cell for cell in shown if cell[0].text == "Headroom"]
+    assert cell[1].text.startswith(figure)
+    assert cell[2].text.startswith(note)
+
+
+def test_a_service_that_no_step_reached_is_told_on_the_first_screen() -> None:
+    """A run that asks nothing of updates and push says so beside what was tested."""
+    samples = made_run.morning(300)
+    asked = np.isin(samples["step"], [made_run.STEPS.index(name) for name in ("identity.login", "ready")])
+    for targets, told in (
+        ({"identity": {"url": "https://i", "basis": "target"}}, "Tested: identity."),
+        ({}, "none of your"),
+    ):
+        run = {"format": 1, **made_run.run_json()}
+        run["targets"] = {**run["targets"], **targets}
+        data = RunData(Path("x"), run, samples[asked])
+        for lang, words in (
+            ("en", "Not asked: management, updates and push."),
+            ("ja", "対象外: management、updatesとpush。"),
+        ):
+            shown = html.document_fromstring(page(data, summarise(data), say=Say(lang))).find_class("standing")[0].text
+            assert words in shown
+        assert told in html.document_fromstring(page(data, summarise(data))).find_class("standing")[0].text
+
+
+def test_an_axis_writes_half_a_percent_and_the_seconds_of_a_short_run() -> None:
+    """As drawn: no SI prefix below one (500m would be read as 500), and no minute told over and over."""
+
+    def labels(step_ms: int, step: float) -> str:
+        rows = [
+            {
+                "t": 28_500_000 + at * step_ms,
+                "from": 28_500_000 + at * step_ms,
+                "to": 28_500_000 + at * step_ms,
+                "share": at * step,
+            }
+            for at in range(10)
+        ]
+        drawn = charts.lines(Caption("x", "x", "%", ""), rows, {"share": "share"}).still(alone=False)
+        return " ".join(re.findall(r">([^<>]+)</text>", drawn))
+
+    assert labels(10_000, 0.05) == "07:55 07:55:15 07:55:30 07:55:45 07:56 07:56:15 07:56:30 0 0.1 0.2 0.3 0.4"
+    assert labels(600_000, 20_000.0) == "08:00 08:15 08:30 08:45 09:00 09:15 0 50k 100k 150k"

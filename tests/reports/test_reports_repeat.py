@@ -11,9 +11,10 @@ import pytest
 from lxml import etree
 
 from reports.junit import junit
-from reports.messages import Say
+from reports.messages import ENGLISH, Say
 from reports.objectives import exit_code
 from reports.repeat import OneRun, judge_series, stops, why_stopped
+from reports.series_advice import series_advice
 from reports.series_page import series_page
 from reports.tables import csv_bytes, series_rows
 from reports.text import series_text
@@ -253,3 +254,32 @@ def test_the_table_reads_back() -> None:
     assert float(rows[3]["high"]) == judged["objectives"][0]["high"]
     assert rows[0]["high"] == ""
     assert {one["verdict"] for one in rows} == {"pass"}
+
+
+TODO = {
+    "holds": "Keep this run as a baseline",
+    "misses": "identity.login p95 latency: open the page of run-01",
+    "undecided": "identity.login p95 latency: more runs narrow the band",
+    "untrusted": "Open the pages of run-01, run-02 and run-03",
+    "gave in": "Open the page of run-01: it says when the target gave in",
+    "interrupted": "Run it to its end: fleetrush run morning_peak --repeat=3",
+}
+
+
+@pytest.mark.parametrize("name", TODO)
+def test_each_end_of_a_series_has_its_next_step(name: str) -> None:
+    """On the page, in either language; the worst run is the one to look at."""
+    summaries, changes, _ = ENDS[name]
+    judged = {**series(*summaries, **changes), "steps": {"identity.login": {}}, "compression": 1.0}
+    run = {"targets": {"identity": {"basis": "target"}}, "command": "fleetrush run morning_peak --repeat=3"}
+    assert series_advice(run, judged, ENGLISH)[0].startswith(TODO[name])
+    for say in (ENGLISH, Say("ja")):
+        assert series_advice(run, judged, say)[0] in series_page(run, judged, say)
+
+
+def test_the_worst_run_is_the_one_to_look_at() -> None:
+    """The largest figure, and one among failures before it."""
+    for values, worst in (((3.0, 5.0, 4.0), "run-02"), ((3.0, 5.0, None), "run-03")):
+        judged = {**series(*(run(row(one, 0.5, at_least=5.0)) for one in values)), "steps": {"identity.login": {}}}
+        told = series_advice({"targets": {}, "command": "x"}, judged, ENGLISH)
+        assert f"open the page of {worst}" in told[0]
