@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -213,8 +213,12 @@ def _span(day: Day) -> str:
     return f"{text(day.start_s)} to {text(day.end_s)}"
 
 
+_CARRIED: Final = {"percentile": "percentile", "done_share": "share", "error_share_at_most": "share"}
+"""What of an objective has to be carried by a count, and what it is called."""
+
+
 def _uncarried(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]:
-    """Objectives whose percentile, or share of devices, the planned count cannot carry."""
+    """Objectives that the planned count cannot carry: percentiles, shares of devices, errors of what is not planned."""
     keep = ("name", "organisation", "devices", "waves", "operator", "updates")
     alone = {"title": "-", "question": "-", "day": {"start": "00:00", "end": "24:00"}}
     scenario = _valid(Scenario, alone | {key: folded[key] for key in keep if key in folded})
@@ -222,11 +226,12 @@ def _uncarried(folded: dict[str, Any], known: Known, file: str) -> Iterator[str]
         return
     for index, table in _tables(folded, "objectives"):
         objective = _valid(Objective, table)
-        if objective is None or objective.least_percentile is None:
+        if objective is None:
             continue
-        count, needed = planned(scenario, objective.step, known), samples_needed(objective.least_percentile)
+        least = objective.least_percentile
+        count, needed = planned(scenario, objective.step, known), 1 if least is None else samples_needed(least)
         if count is not None and count < needed:
-            key, kind = ("percentile", "percentile") if objective.percentile else ("done_share", "share")
+            key, kind = next((key, kind) for key, kind in _CARRIED.items() if getattr(objective, key) is not None)
             carried = f"a {kind} that {count} planned samples of {objective.step} can carry"
             advice = f"{carried} (it needs {needed}): plan more devices, or ask for less"
             yield fault(file, f"objectives[{index}].{key}", getattr(objective, key), advice)

@@ -111,6 +111,13 @@ def good(folder: Path, text: str, overrides: Overrides | None = None) -> Scenari
         ),
         pytest.param(
             "[[waves]]",
+            '[[objectives]]\nstep = "applied"\nerror_share_at_most = 0.01\n[[waves]]',
+            "mine.toml: objectives[0].error_share_at_most = 0.01: expected a share that 0 planned samples of applied "
+            "can carry (it needs 1): plan more devices, or ask for less",
+            id="objective on errors of what is never played",
+        ),
+        pytest.param(
+            "[[waves]]",
             '[[operator]]\nat = "08:58"\nact = "publish"\n[[waves]]',
             'mine.toml: operator[0].act = "publish": '
             "expected one of publish_policy, publish_extension_policy, queue_command; "
