@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reports import wording
@@ -64,7 +64,7 @@ def advice(
     told = [one for row in missed for one in _missed(row, summary, ways, found, say)]
     silent = dict.fromkeys(row["step"] for row in undecided if row["reason"].startswith("nothing of it"))
     told += [say("todo.not_recorded", step=say.many(list(silent)))] if silent else []
-    told += [_undecided(row, summary, say) for row in undecided if row["step"] not in silent]
+    told += list(_undecided([row for row in undecided if row["step"] not in silent], summary, say))
     worse = regressed(summary)
     told += [worse_told(summary, worse, say)] if worse else []
     told += next_steps(run, summary, say, passed=not missed and not undecided and not worse)
@@ -124,10 +124,13 @@ def _missed(
     return [say("todo.slow_step", step=row["step"], service=wording.duration(known))]
 
 
-def _undecided(row: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> str:
-    if row["value"] is not None and row["low"] is None:
-        return say("todo.too_few", name=say.heard(row["name"]))
-    return say("todo.straddles", name=say.heard(row["name"]), scenario=summary["scenario"])
+def _undecided(rows: list[Mapping[str, Any]], summary: Mapping[str, Any], say: Say) -> Iterator[str]:
+    """One sentence for all that rest on too few samples, one for all that lie at their limits."""
+    few = [row for row in rows if row["value"] is not None and row["low"] is None]
+    for key, alike in (("todo.too_few", few), ("todo.straddles", [row for row in rows if row not in few])):
+        if alike:
+            names = say.many([say.heard(row["name"]) for row in alike])
+            yield say(key, names=names, scenario=summary["scenario"])
 
 
 def next_steps(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say, *, passed: bool) -> list[str]:

@@ -8,7 +8,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "capacity.label": ("Capacity", "収容能力"),
     "capacity.head_found": (
         "{devices} devices before {objective} passes {limit}",
-        "{devices} 台で {objective} が {limit} に達する",
+        "{devices} 台で {objective}が {limit} に達する",
     ),
     "capacity.head_open": ("Undecided", "判定できない"),
     "capacity.head_harness": ("Harness limit: at least {holds} devices", "測定側の限界: 少なくとも {holds} 台"),

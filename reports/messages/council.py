@@ -68,8 +68,8 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "一回の試験です。別の朝には多少異なることがあります。",
     ),
     "council.runs": (
-        "It rests on {runs} tests of the same morning, each begun afresh. Between the tests means: a typical such test"
-        " lies there.",
+        "It rests on {runs} tests of the same morning, each begun afresh. “Between the tests” says where a typical"
+        " such test lies.",
         "同じ朝を {runs} 回、毎回初期状態から試験した結果です。「試験間の幅」は、同様の試験の典型的な値が入る範囲です。",
     ),
     "council.runs_left_out": (

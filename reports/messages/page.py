@@ -21,7 +21,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "verdict.question": ("The question", "確かめたいこと"),
     # figures
     "facts.label": ("Figures", "主な数値"),
-    "facts.ready95": ("Ready, 95 of 100", "100 人中 95 人の準備完了"),
+    "facts.ready95": ("95 of 100 ready within", "100 人中 95 人の準備完了まで"),
     "facts.band": ("{span} within this run", "この実行での幅 {span}"),
     "facts.no_band": ("too few for a band", "件数が少なく幅は出せません"),
     "facts.not95": ("fewer than 95 of 100 ended ok", "正常に終わったのは 100 中 95 未満"),

@@ -49,12 +49,12 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "{step} の記録がありません。このシナリオで実行されるか、対象外になっていないかを確認してください。",
     ),
     "todo.too_few": (
-        "{name}: play more devices, or judge a lower percentile; fleetrush plan says what a count can carry.",
-        "{name}: 端末を増やすか、より低いパーセンタイルで判定してください。件数で判定できる範囲は fleetrush plan が示します。",
+        "{names}: play more devices, or judge a lower percentile; fleetrush plan says what a count can carry.",
+        "{names}: 端末を増やすか、より低いパーセンタイルで判定してください。件数で判定できる範囲は fleetrush plan が示します。",
     ),
     "todo.straddles": (
-        "{name} lies at its limit: repeat the run to decide (fleetrush run {scenario} --repeat 3), or decide whether a value this near is good enough.",
-        "{name} は上限のきわにあります。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
+        "At the limit: {names}. Repeat the run to decide (fleetrush run {scenario} --repeat 3), or decide whether a value this near is good enough.",
+        "{names} は上限のきわにあります。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
     ),
     "todo.worse": (
         "Find out what changed since {run}: {names} became worse, though the limits may still hold. The comparison below"

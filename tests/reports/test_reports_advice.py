@@ -50,7 +50,11 @@ AT_ITS_LIMIT = {"step": "ready", "percentile": 95.0, "latency_s_at_most": 16.5}
         ({"samples": GOOD, "scenario": scenario()}, "Say in the scenario what has to hold", "latency_s_at_most."),
         ({"samples": GOOD, "scenario": scenario(SLOW_LOGIN)}, "9", "run with the same option."),
         ({"samples": made_run.morning(2680, broken=0.2)}, "Begin with identity.login: 5", "run with the same option."),
-        ({"samples": made_run.morning(60)}, "ready p95 latency: play more devices", "run with the same option."),
+        (
+            {"samples": made_run.morning(60)},
+            "ready p95 latency, identity.login p95 latency and applied p95 latency: play more devices",
+            "run with the same option.",
+        ),
         (
             {"samples": GOOD[:0]},
             "Nothing of ready, identity.login, applied and all was recorded",
@@ -119,7 +123,7 @@ def test_a_band_on_its_limit_asks_for_repetition() -> None:
     ready = GOOD[(GOOD["step"] == made_run.STEPS.index("ready"))]
     limit = float(np.sort(ready["done"] - ready["due"])[int(ready.size * 0.95)])
     (first, *_) = told(GOOD, scenario=scenario({**AT_ITS_LIMIT, "latency_s_at_most": limit}))
-    assert first.startswith("ready p95 latency lies at its limit: repeat the run to decide")
+    assert first.startswith("At the limit: ready p95 latency. Repeat the run to decide")
 
 
 def test_every_reason_has_a_hint() -> None:
