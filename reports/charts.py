@@ -10,6 +10,7 @@ from typing import Any, Final
 import altair as alt
 
 from reports.drawing import (
+    CLOCK,
     FAIL,
     FIGURE,
     FONT,
@@ -216,8 +217,7 @@ def _many(say: Say) -> Any:
 
 def _time(field: str = "t", *, binned: bool = False) -> Any:
     """City time. `binned` makes bars stand upright between two instants."""
-    clock = "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')"
-    axis = alt.Axis(labelExpr=clock, title=None, grid=False, tickCount=8, labelOverlap=True)
+    axis = alt.Axis(labelExpr=CLOCK, title=None, grid=False, tickCount=8, labelOverlap=True)
     return alt.X(
         f"{field}:T", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from reports.drawing import FAIL, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_axis, finished
+from reports.drawing import CLOCK, FAIL, HEIGHT, MUTED, SERIES, Caption, Chart, across, data_of, figure_axis, finished
 from reports.series import Row
 
 
@@ -53,29 +53,41 @@ def curve(caption: Caption, marks: Marks, *, x_title: str, y_title: str, log: bo
 
 
 def trend(
-    caption: Caption, rows: Sequence[Row], levels: Sequence[Row], changes: Sequence[Row], *, limit: float | None
+    caption: Caption,
+    rows: Sequence[Row],
+    levels: Sequence[Row],
+    changes: Sequence[Row],
+    *,
+    limit: float | None,
+    clock: bool = False,
 ) -> Chart:
     """One figure run after run, as far apart as any two: dots on their bands, hollow where they do not count.
 
     Args:
-        rows: `at` (its place), `day` (as the axis shows it), `run`, `value`, `low`, `high` (null: no band), `counted`.
+        rows: `at` (its place), `day` (as the axis shows it), `run`, `value` (in words: `figure`), `low`, `high` (null:
+            no band), `counted`.
         levels: `from`, `to` (places) and `value`: the mean of a stretch without a change.
         changes: `at` and `run`, each a dashed rule between two runs.
         limit: the objective's, drawn across; None where it is so far off that nothing else could be told apart.
+        clock: whether the figures are times of day, in milliseconds after midnight, which is no zero to begin at.
     """
     say, days = caption.say, {row["at"]: row["day"] for row in rows}
     axis = alt.Axis(title=None, grid=False, tickMinStep=1, tickCount=8, labelOverlap=True, format="d")
     axis.labelExpr = f"{json.dumps(days, ensure_ascii=False)}[datum.value] || ''"
     x = alt.X("at:Q", axis=axis, scale=alt.Scale(nice=False, domain=[-0.5, max(days) + 0.5]))
-    y = alt.Y("value:Q", axis=figure_axis(), scale=alt.Scale(zero=False, nice=True))
+    figures = figure_axis()
+    scale = alt.Scale(zero=limit is not None and not clock, nice=True)
+    if clock:
+        figures.labelExpr = CLOCK
+    y = alt.Y("value:Q", axis=figures, scale=scale)
     counted, others = ([row for row in rows if row["counted"] is wanted] for wanted in (True, False))
     tips = [alt.Tooltip("run:N", title=say("history.run"))]
-    tips += [alt.Tooltip("value:Q", format=",.4~r", title=f"{caption.title} ({caption.unit})")]
+    tips += [alt.Tooltip("figure:N", title=caption.title)]
     bands = alt.Chart(data_of([row for row in rows if row["low"] is not None])).mark_rule(
         color=SERIES[0], opacity=0.35, strokeWidth=3
     )
     layers = [bands.encode(x=x, y=alt.Y("low:Q"), y2="high:Q")]
-    layers += [] if limit is None else [across(limit, "value")]
+    layers += [] if limit is None else [across(limit, alt.Y("limit:Q", axis=figures, scale=scale))]
     if changes:
         rules = alt.Chart(data_of(changes)).mark_rule(strokeDash=[4, 4], color=MUTED, strokeWidth=1.5)
         layers.append(rules.encode(x=x, tooltip=tips[:1]))

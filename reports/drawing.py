@@ -27,6 +27,8 @@ SERIES: Final = tuple(f"var(--series-{number})" for number in range(1, 8))
 FAIL: Final = "var(--fail)"
 MUTED: Final = "var(--muted)"
 FONT: Final = "system-ui, sans-serif"
+CLOCK: Final = "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')"
+"""How an axis writes milliseconds after midnight."""
 FIGURE: Final = "format(datum.value, abs(datum.value) < 1 ? '~r' : '~s')"
 """How an axis writes a figure: 20k, and 0.5 where an SI prefix would make it 500m."""
 _LINE: Final = "var(--line)"
@@ -87,9 +89,10 @@ def figure_of(field: str) -> Any:
     return alt.Y(f"{field}:Q", axis=figure_axis(), scale=alt.Scale(zero=True, nice=True))
 
 
-def across(limit: float, field: str = "limit") -> Any:
-    """A limit, drawn across a chart."""
-    return alt.Chart(data_of([{field: limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=figure_of(field))
+def across(limit: float, y: Any = None) -> Any:
+    """A limit, drawn across a chart; `y` is that of its field `limit`, upwards from zero when left out."""
+    y = figure_of("limit") if y is None else y
+    return alt.Chart(data_of([{"limit": limit}])).mark_rule(color=FAIL, strokeDash=[2, 3]).encode(y=y)
 
 
 def data_of(rows: Sequence[Row]) -> Any:

@@ -22,6 +22,10 @@ FAR_OFF: Final = 1.5
 """A limit so many times the highest figure would press all figures flat, and is told in words alone."""
 
 
+_UNITS: Final = {"share": (100, "%"), "clock": (1000, "")}
+"""How figures of an objective's unit are drawn, where not in seconds: times what, and in which unit."""
+
+
 def history_page(groups: Sequence[Group], say: Say = ENGLISH) -> str:
     """The page: a section for each group of runs that were played alike."""
     with drawing.unchecked():
@@ -38,7 +42,7 @@ def history_text(groups: Sequence[Group]) -> str:
         lines.append(f"{group.scenario} ({group.key[:8]}): {len(group.runs):,} runs, {counted:,} of them count")
         for trend, change in _changes(group):
             figures = (wording.figure(mean, trend.unit) for mean in (change.point.before, change.point.after))
-            lines.append(f"  {trend.name}: {' -> '.join(figures)} ({_percent(change)}) since {change.since.name}")
+            lines.append(f"  {trend.name}: {' -> '.join(figures)} ({_moved(trend, change)}) since {change.since.name}")
         if not any(trend.changes for trend in group.trends):
             lines.append(f"  {ENGLISH('history.few') if counted < RUNS_AT_LEAST else ENGLISH('history.none')}")
     return "\n".join(lines) + "\n"
@@ -74,7 +78,7 @@ def _row(trend: Trend, change: Change) -> Mapping[str, Any]:
         "run": change.since.name,
         "before": wording.figure(change.point.before, trend.unit),
         "after": wording.figure(change.point.after, trend.unit),
-        "change": _percent(change),
+        "change": _moved(trend, change),
         "worse": change.point.after > change.point.before,
         "p": "< 0.0001" if change.point.p < 0.0001 else f"{change.point.p:.4f}",
     }
@@ -84,8 +88,8 @@ def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
     """One trend, in the unit that keeps its axis short."""
     highest = max(point.high or point.value for point in trend.points)
     scale, unit = (1000, "ms") if highest < 2 else (1, "s")
-    if trend.unit == "share":
-        scale, unit = 100, "%"
+    if trend.unit in _UNITS:
+        scale, unit = _UNITS[trend.unit]
     places = {run.name: at for at, run in enumerate(group.runs)}
     rows = [
         {
@@ -94,6 +98,7 @@ def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
             "run": point.run.name,
             "counted": point.run.counted,
             "value": scale * point.value,
+            "figure": wording.figure(point.value, trend.unit),
             **{key: None if end is None else scale * end for key, end in (("low", point.low), ("high", point.high))},
         }
         for point in trend.points
@@ -105,7 +110,7 @@ def _chart(name: str, group: Group, trend: Trend, say: Say) -> Chart:
     changes = [{"at": places[one.since.name] - 0.5, "run": one.since.name} for one in trend.changes]
     caption = Caption(name, say.heard(trend.name), unit, _told(trend, say), say)
     limit = scale * trend.limit if trend.limit <= FAR_OFF * highest or not highest else None
-    return curves.trend(caption, rows, levels, changes, limit=limit)
+    return curves.trend(caption, rows, levels, changes, limit=limit, clock=trend.unit == "clock")
 
 
 def _told(trend: Trend, say: Say) -> str:
@@ -113,12 +118,15 @@ def _told(trend: Trend, say: Say) -> str:
     latest, limit = (wording.figure(value, trend.unit) for value in (trend.points[-1].value, trend.limit))
     told = [say("history.told", count=f"{len(trend.points):,}", latest=latest, limit=limit)]
     told += [
-        say("history.told_change", change=_percent(one), since=_minute(one.since.utc)) for one in trend.changes
+        say("history.told_change", change=_moved(trend, one), since=_minute(one.since.utc)) for one in trend.changes
     ] or [say("history.told_none")]
     return " ".join(told)
 
 
-def _percent(change: Change) -> str:
+def _moved(trend: Trend, change: Change) -> str:
+    """By how much, relative to before; of a time of day, which is relative to nothing, in seconds."""
+    if trend.unit == "clock":
+        return f"{change.point.after - change.point.before:+,.0f} s"
     return wording.change(change.point.change, "s")
 
 

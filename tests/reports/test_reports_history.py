@@ -21,6 +21,7 @@ from reports.runfolder import write_json
 from reports.summary import summarise
 
 LOGIN = "identity.login p95 latency"
+DONE = "ready on 95 % of devices"
 WORSE_FROM, UNTRUSTED, KILLED = 14, 5, 9
 
 
@@ -33,11 +34,11 @@ def night(folder: Path, at: int, figures: dict[str, float], *, trusted: bool = T
     rows = [
         {
             "name": name,
-            "unit": "share" if name.endswith("errors") else "s",
-            "limit": 2.0,
+            "unit": "share" if name.endswith("errors") else "clock" if name == DONE else "s",
+            "limit": 31_800.0 if name == DONE else 2.0,
             "value": value,
-            "low": None if value is None else value * 0.97,
-            "high": None if value is None else value * 1.03,
+            "low": None if value is None else value - 10 if name == DONE else value * 0.97,
+            "high": None if value is None else value + 10 if name == DONE else value * 1.03,
         }
         for name, value in figures.items()
     ]
@@ -199,3 +200,22 @@ def test_the_runs_of_series_are_runs_of_their_mornings(folder: Path) -> None:
     assert {row["run"]: row["at"] for row in dots} == {name: 23 + at for at, name in enumerate(ours)}
     # the folder of a series has a history as well
     assert [run.name for run in history(folder / ours[0].partition("/")[0])[0].runs] == ["run-01", "run-02", "run-03"]
+
+
+def test_a_time_of_day_is_drawn_and_told_as_one(tmp_path: Path) -> None:
+    """Done at 08:41, from the ninth night on at 08:44: three minutes later, not half a percent of the time since
+    midnight; and the axis has clocks around it, the limit of 08:50 among them, not midnight."""
+    chance = np.random.default_rng(3)
+    for at in range(16):
+        night(tmp_path, at, {DONE: 31_260.0 + (180 if at >= 8 else 0) + float(chance.normal(0, 5))})
+    groups = history(tmp_path)
+    assert re.search(
+        r"  ready on 95 % of devices: 08:4\d:\d\d -> 08:4\d:\d\d \(\+1[78]\d s\) since", history_text(groups)
+    )
+    page = html.document_fromstring(history_page(groups))
+    (drawn,) = page.find_class("still")
+    words = list(drawn.itertext())
+    assert "08:40" in words
+    assert "00:00" not in words
+    specs = json.loads(page.get_element_by_id("charts").text)
+    assert {"limit": 31_800_000.0} in [row for rows in specs["trend-0-0"]["datasets"].values() for row in rows]
