@@ -83,17 +83,21 @@ def trend(
     counted, others = ([row for row in rows if row["counted"] is wanted] for wanted in (True, False))
     tips = [alt.Tooltip("run:N", title=say("history.run"))]
     tips += [alt.Tooltip("figure:N", title=caption.title)]
-    bands = alt.Chart(data_of([row for row in rows if row["low"] is not None])).mark_rule(
-        color=SERIES[0], opacity=0.35, strokeWidth=3
-    )
-    layers = [bands.encode(x=x, y=alt.Y("low:Q"), y2="high:Q")]
+    layers = []
+    # a layer without rows makes the browser complain
+    if banded := [row for row in rows if row["low"] is not None]:
+        bands = alt.Chart(data_of(banded)).mark_rule(color=SERIES[0], opacity=0.35, strokeWidth=3)
+        layers.append(bands.encode(x=x, y=alt.Y("low:Q"), y2="high:Q"))
     layers += [] if limit is None else [across(limit, alt.Y("limit:Q", axis=figures, scale=scale))]
     if changes:
         rules = alt.Chart(data_of(changes)).mark_rule(strokeDash=[4, 4], color=MUTED, strokeWidth=1.5)
         layers.append(rules.encode(x=x, tooltip=tips[:1]))
-    steps = alt.Chart(data_of(levels)).mark_rule(color=SERIES[1], strokeWidth=2)
-    layers.append(steps.encode(x=alt.X("from:Q"), x2="to:Q", y=y))
+    if levels:
+        steps = alt.Chart(data_of(levels)).mark_rule(color=SERIES[1], strokeWidth=2)
+        layers.append(steps.encode(x=alt.X("from:Q"), x2="to:Q", y=y))
     for some, filled in ((counted, True), (others, False)):
+        if not some:
+            continue
         dots = alt.Chart(data_of(some)).mark_point(filled=filled, size=60, color=SERIES[0], opacity=1)
         layers.append(dots.encode(x=x, y=y, tooltip=tips))
     legend = [(caption.title, SERIES[0]), (say("history.level"), SERIES[1])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,14 +12,19 @@ from typing import Any
 
 import made_run
 import pytest
+from made_nights import Nights
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
+from reports.baselines import Against
 from reports.council import council
-from reports.messages import Say
+from reports.messages import Lang, Say
 from reports.page import page
 from reports.runfolder import RunData
 from reports.summary import summarise
+from simulator.conclusion import conclude
+from simulator.history import show_history
+from simulator.series_conclusion import conclude_series
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
@@ -173,6 +179,42 @@ def test_the_council_s_page_is_readable(browser: Browser, pages: Path, lang: str
     shown.page.close()
 
 
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six nights, and a series of four that is worse than those: one of its runs is no use, its accounts are shared."""
+    nights = Nights(tmp_path_factory.mktemp("nights"))
+    nights.several(6)
+    accounts = {"from": "x.csv", "accounts": 50, "people": 2600, "reused": True}
+    folder = nights.repeat(4, night=1.45, accounts=accounts)
+    run = json.loads((folder / "run-04" / "run.json").read_text())
+    run["untrusted"] = ["engine 1 was lost"]
+    (folder / "run-04" / "run.json").write_text(json.dumps(run))
+    conclude(folder / "run-04", io.StringIO())
+    return folder
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("ja", "dark")])
+def test_pages_of_many_runs_are_readable(browser: Browser, series: Path, lang: Lang, theme: str) -> None:
+    """Of a series held against earlier nights, its council's sheet (on one A4 as well), and the course of all: no
+    error, no request, WCAG AA contrast, charts drawn, and no scrolling sideways from 360 px to 4K."""
+    assert conclude_series(series, io.StringIO(), lang, Against((series.parent,), any_run=True)) == 1
+    show_history(series.parent, io.StringIO(), lang)
+    for path in (series / "report.html", series / "council.html", series.parent / "history.html"):
+        shown = opened(browser, path, theme=theme)
+        assert draw_all(shown.page) == (5 * 2 if path.name == "history.html" else 0)
+        assert all(shown.page.evaluate(MARKS))
+        assert (shown.complaints, shown.requests) == ([], [path.as_uri()])
+        assert [one for one in shown.page.evaluate(CONTRASTS) if one[0] < one[1]] == []
+        for width in (360, 768, 3840):
+            shown.page.set_viewport_size({"width": width, "height": 900})
+            wide = shown.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+            assert wide[0] <= wide[1], (path.name, width)
+        if path.name == "council.html":
+            (only,) = printed(shown.page).pages
+            assert size_of(only) == A4_PT
+        shown.page.close()
+
+
 @pytest.mark.parametrize("name", ["report-en", "report-ja", "council-en", "council-ja"])
 def test_no_width_makes_the_page_scroll_sideways(browser: Browser, pages: Path, name: str) -> None:
     """From 360 px to 4K."""
@@ -224,10 +266,10 @@ def test_the_theme_changes_and_says_so(browser: Browser, pages: Path) -> None:
     """The button names what it leads to, and the ground follows."""
     shown = opened(browser, pages / "report-ja.html").page
     ground = "getComputedStyle(document.body).backgroundColor"
-    assert shown.locator("#theme").text_content() == "暗"
+    assert shown.locator("#theme").text_content() == "ダーク"
     before = shown.evaluate(ground)
     shown.locator("#theme").press("Enter")
-    assert shown.locator("#theme").text_content() == "明"
+    assert shown.locator("#theme").text_content() == "ライト"
     assert shown.evaluate(ground) != before
     shown.close()
 
