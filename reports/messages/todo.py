@@ -54,7 +54,7 @@ TODO: Final[dict[str, tuple[str, str]]] = {
     ),
     "todo.straddles": (
         "At the limit: {names}. Repeat the run to decide (fleetrush run {scenario} --repeat 3), or decide whether a value this near is good enough.",
-        "{names} は上限のきわにあります。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
+        "{names} は上限ぎりぎりです。繰り返して判定する(fleetrush run {scenario} --repeat 3)か、この近さで十分かを決めてください。",
     ),
     "todo.worse": (
         "Find out what changed since {run}: {names} became worse, though the limits may still hold. The comparison below"
