@@ -58,7 +58,7 @@ def judge_series(series: Mapping[str, Any], runs: Sequence[OneRun]) -> dict[str,
     Returns: summary.json of the series, which has the words of a run's: `scenario`, `hash`, `objectives`, `harness`,
         `verdict` and so on. `runs` lists each run; a row of `objectives` has `value`, `low` and `high` of all runs
         that count (of an error share: together, least and largest), `count` and `not_ok` of them together, and `runs`,
-        what each of them measured.
+        what each of them measured. `harness` has of our own measures what others took of the cores at most.
     """
     first = runs[0].summary
     ended = series["ended"] or {"reason": "killed", "detail": ""}
@@ -85,6 +85,7 @@ def judge_series(series: Mapping[str, Any], runs: Sequence[OneRun]) -> dict[str,
             "trustworthy": trustworthy,
             "reasons": reasons + ([] if trustworthy else notes),
             "notes": ([] if not trustworthy else notes) + _shared_notes(counted),
+            "others_cores": {"worst_window": max((_taken(run) for run in counted), default=None)},
         },
         "objectives": objectives,
         "verdict": "fail" if gave_in else "unknown" if barred else combined(row["verdict"] for row in objectives),
@@ -108,6 +109,11 @@ def _told(run: OneRun) -> dict[str, Any]:
     keys = ("partial", "verdict")
     told = {"run": run.name, "left_out": run.left_out, "trustworthy": summary["harness"]["trustworthy"]}
     return told | {key: summary[key] for key in keys}
+
+
+def _taken(run: OneRun) -> float:
+    """Cores that others took at their worst, by the run's own summary."""
+    return float((run.summary["harness"].get("others_cores") or {}).get("worst_window") or 0.0)
 
 
 def _shared_notes(runs: Sequence[OneRun]) -> list[str]:

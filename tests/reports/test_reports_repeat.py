@@ -165,6 +165,14 @@ def test_an_untrusted_run_is_named_and_left_out_while_three_remain() -> None:
     assert none["objectives"][0]["verdict"] == "unknown"
 
 
+def test_what_others_took_is_the_most_of_any_run_that_counts() -> None:
+    """Beside four runs, of which one is no use: 0.4 cores beside the second, not the 1.5 of the last."""
+    runs = [run(row(1.0), reasons=("late",) if taken > 1 else ()) for taken in (0.1, 0.4, 0.0, 1.5)]
+    for one, taken in zip(runs, (0.1, 0.4, 0.0, 1.5), strict=True):
+        one["harness"]["others_cores"] = {"worst_window": taken, "limit": 0.5}
+    assert series(*runs, planned=4)["harness"]["others_cores"] == {"worst_window": 0.4}
+
+
 def test_a_run_that_was_cut_short_ends_the_series() -> None:
     """Interrupted: undecided, whatever the others showed. A target that gave in: failed."""
     good = run(row(1.0))
