@@ -138,13 +138,23 @@ class Opener:
         """The first address that takes the connect."""
         problem: Trouble = Broken("name_unknown", "the name has no address")
         for address in addresses:
+            connection = make()
             try:
-                _, connection = await self.loop.create_connection(make, address, port)
+                await self._try(connection, address, port)
             except OSError as refused:
                 problem = not_connected(address, port, refused)
             else:
                 return connection
         raise problem
+
+    async def _try(self, connection: Connection, address: str, port: int) -> None:
+        try:
+            await self.loop.create_connection(lambda: connection, address, port)
+        except asyncio.CancelledError:
+            # uvloop closes one that was just connected without telling it, and `close` would wait for it for ever
+            if connection in self.connections:
+                connection.connection_lost(None)
+            raise
 
     def _joined(self, connection: Connection) -> None:
         self.connections.add(connection)

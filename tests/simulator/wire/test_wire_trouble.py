@@ -276,6 +276,22 @@ async def test_parting_words_on_an_idle_connection():
         assert (await line.send(Request("GET", peer.url), timeout_s=5)).status == 200
 
 
+@played
+async def test_a_pool_ends_whatever_was_being_opened():
+    """Cancelled in any turn of the loop between the first byte and the answer, nothing stays open or is waited for."""
+    async with served(answering(OK)) as peer:
+        for turns in range(12):
+            async with pooled() as pool:
+                asking = [
+                    asyncio.ensure_future(pool.device().send(Request("GET", peer.url), timeout_s=5)) for _ in range(5)
+                ]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for one in asking:
+                    one.cancel()
+                await asyncio.wait(asking)
+
+
 DESCRIPTORS = """
 import asyncio, resource, uvloop
 from simulator.protocols.messages import Exhausted, Request
