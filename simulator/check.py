@@ -30,6 +30,7 @@ from simulator.errors import Unreachable
 from simulator.fleet import device_facts, make_fleet
 from simulator.journeys import JOURNEY_NAMES, JOURNEYS, STEPS
 from simulator.order import Order, devices_of
+from simulator.orphans import end_at_once_with_parent
 from simulator.protocols.assets import Linked
 from simulator.protocols.forms import LoginForm, SamlPost
 from simulator.protocols.messages import Exchange, Push, Response, Trouble
@@ -231,6 +232,7 @@ async def _journeys(world: World, device: Device, say: Say, walk: Sequence[str])
 
 def main() -> int:
     """Entry of `python -P -m simulator.check`: (What, broker) pickled on standard input, by our own process only."""
+    end_at_once_with_parent()
     what, broker = pickle.load(sys.stdin.buffer)
     try:
         return check(what, broker=broker, verbose=False)

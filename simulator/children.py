@@ -1,7 +1,7 @@
 """Processes that the run owns besides its engines: the embedded backend and the broker.
 
-A child prints one JSON line when it is ready and ends when its standard input closes, so none outlives its parent, not
-even one that was killed. Nothing here knows what a child does.
+A child prints one JSON line when it is ready and ends when its standard input closes; none outlives its parent, not
+even one that was killed (simulator.orphans). Nothing here knows what a child does.
 """
 
 from __future__ import annotations

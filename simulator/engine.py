@@ -30,6 +30,7 @@ from simulator.journeys import JOURNEY_NAMES, STEPS
 from simulator.machine import allow_descriptors
 from simulator.operator import OPERATOR_ROW
 from simulator.order import Order, devices_of
+from simulator.orphans import end_at_once_with_parent
 from simulator.player import Player
 from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink
 from simulator.protocols.naming import user_agent_of
@@ -257,6 +258,8 @@ class Engine:
 
     def _send(self, kind: bytes, payload: Any = b"") -> None:
         self._frames += 1
+        if self.out.is_closing():
+            return  # nobody reads any more: standard input, which closes too, says what to do
         self.out.write(pipe.frame(kind, payload) if isinstance(payload, bytes) else pipe.json_frame(kind, payload))
 
 
@@ -277,7 +280,7 @@ async def _main(out_fd: int) -> int:
         code = 70
     else:
         code = 0
-    while out.get_write_buffer_size():  # noqa: ASYNC110 - a transport tells of it no other way
+    while out.get_write_buffer_size() and not out.is_closing():  # noqa: ASYNC110 - a transport tells of it no other way
         await asyncio.sleep(0.01)
     return code
 
@@ -287,6 +290,7 @@ def main() -> None:
     # Frames own the real standard output; whatever a library prints must not tear them.
     out_fd = os.dup(1)
     os.dup2(2, 1)
+    end_at_once_with_parent()
     allow_descriptors()
     sys.exit(uvloop.run(_main(out_fd)))
 

@@ -37,6 +37,7 @@ from simulator.backend.shell import GRACE_S, Mailbag, Server, Shell, bind, url_o
 from simulator.backend.store import Store
 from simulator.health import Health
 from simulator.machine import allow_descriptors
+from simulator.orphans import end_at_once_with_parent
 from simulator.protocols.messages import Trouble
 from simulator.protocols.push import share_of
 from simulator.wire.mqtt import Publishers
@@ -53,6 +54,7 @@ class Misuse(Exception):  # noqa: N818 - a user's mistake, told in one line
 def main() -> int:
     """Run until told to end. Returns the exit code: 0, or 2 for a user's mistake."""
     arguments = _arguments()
+    end_at_once_with_parent()
     try:
         told = _told(arguments.settings)
         sockets = _listen(arguments)

@@ -24,6 +24,7 @@ import uvloop
 
 from simulator.health import Health
 from simulator.machine import allow_descriptors
+from simulator.orphans import end_at_once_with_parent
 from simulator.protocols import mqtt
 
 HOST = "127.0.0.1"
@@ -264,6 +265,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     parser.add_argument("--health", action="store_true", help="one JSON line a second on standard output")
     args = parser.parse_args()
+    end_at_once_with_parent()
     allow_descriptors()
     try:
         uvloop.run(serve(args.host, args.port, with_health=args.health))

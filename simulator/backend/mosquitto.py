@@ -7,7 +7,6 @@ on SIGTERM, or when Mosquitto ends by itself. Its configuration is written here;
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from subprocess import DEVNULL, PIPE
 
 from simulator.backend.broker import HOST, url_of
 from simulator.machine import allow_descriptors
+from simulator.orphans import end_at_once_with_parent
 
 # mosquitto.conf(5). Of the log only the "running" line and what goes wrong is wanted; standard error is not buffered.
 CONFIG = """\
@@ -36,7 +36,6 @@ log_type information
 """
 # It gives up root for the user "mosquitto", who need not exist.
 AS_ROOT = "user root\n"
-_PR_SET_PDEATHSIG = 1
 
 
 class NotStarted(Exception):  # noqa: N818 - told to the user in one line
@@ -56,7 +55,7 @@ def serve(host: str, port: int) -> None:
         stdout=DEVNULL,
         stderr=PIPE,
         text=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has no thread yet
+        preexec_fn=end_at_once_with_parent,  # noqa: PLW1509 - this process has no thread yet
     ) as process:
         assert process.stdin is not None
         process.stdin.write(config)
@@ -109,17 +108,13 @@ def _find() -> str:
     return program
 
 
-def _end_with_parent() -> None:
-    """In the child, before it becomes Mosquitto: let Linux end it when this process was killed (prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main() -> None:
     """The command line of the process that owns Mosquitto."""
     parser = argparse.ArgumentParser(prog="simulator.backend.mosquitto", description="A Mosquitto on a free port.")
     parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     args = parser.parse_args()
+    end_at_once_with_parent()
     allow_descriptors()
     try:
         serve(args.host, args.port)

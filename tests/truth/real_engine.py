@@ -37,7 +37,7 @@ JOURNEY = "check_update"
 CHECK = STEPS.index(JOURNEYS[JOURNEY].steps[0])
 HEAD_START_S = 0.5
 _ROOT = Path(__file__).parents[2]
-_NOBODY = "http://127.0.0.1:9"
+NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def play(scenario: Scenario, **server: Any) -> Played:
         assert serving.stdout is not None
         _say(serving, server)
         url = f"http://127.0.0.1:{json.loads(serving.stdout.readline())['port']}"
-        order = _order(scenario, url)
+        order = order_of(scenario, url)
         t0, samples, health = _engine(order, serving)
         serving.stdin.close()
         log = np.load(io.BytesIO(serving.stdout.read()))
@@ -132,13 +132,14 @@ def _say(process: subprocess.Popen[bytes], value: object) -> None:
     process.stdin.flush()
 
 
-def _order(scenario: Scenario, url: str) -> Order:
+def order_of(scenario: Scenario, url: str) -> Order:
+    """What one engine is told, whose devices ask that server for updates and nobody for anything else."""
     return Order(
         scenario=scenario,
         shard=0,
         shards=1,
         lead_s=0.0,
-        urls={"management": _NOBODY, "identity": _NOBODY, "push": _NOBODY, "updates": url},
+        urls={"management": NOBODY, "identity": NOBODY, "push": NOBODY, "updates": url},
         hosts={},
         targets=read_targets(None, [f"updates={url}"]),
         operator=None,
