@@ -49,6 +49,24 @@ DISTRUST: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
         ),
         _GONE,
     ),
+    "engine_silent": (
+        (
+            "engine {engine} told nothing any more and was ended at run second {at} (the limit is {limit} s): its devices"
+            " played no further",
+            "エンジン {engine} から何も届かなくなり、実行 {at} 秒に終了させました(許容は {limit} 秒)。その端末は以後動いていません",
+        ),
+        (
+            "look for what stopped it (a debugger, a suspended terminal, a frozen container), and run again",
+            "停止させたもの(デバッガー、端末の一時停止、コンテナーの凍結など)を確認し、実行し直してください",
+        ),
+    ),
+    "engine_not_ready": (
+        (
+            "engine {engine} was not ready, so run second {at} never came (the limit is {limit} s)",
+            "エンジン {engine} の準備ができず、実行 {at} 秒が始まりませんでした(許容は {limit} 秒)",
+        ),
+        _ROOM,
+    ),
     "frame_torn": (
         (
             "engine {engine} tore a frame at run second {at} (exit {exit}): its devices played no further",

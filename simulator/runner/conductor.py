@@ -20,11 +20,14 @@ from reports.messages.distrust import distrust
 from reports.record import SAMPLE
 from simulator import pipe
 from simulator.runner.shard_user import ShardUser
+from simulator.runner.silence import Silence
 from simulator.runner.statistics import merge
 
 # Between "all ready" and t0: every engine has read its line by then.
 HEAD_START_S = 0.5
 READY_TIMEOUT_S = 120.0
+# An engine tells of its health each second: one that tells nothing for so long stands still, or waits for ever.
+SILENT_S = 30.0
 
 
 class Listener(Protocol):
@@ -65,10 +68,17 @@ class Conductor:
         orders: what each engine is told, one JSON-able value a shard.
         steps: step names, for Locust's rows.
         web_port: show Locust's web UI on this loopback port; None for no UI.
+        silent_s: an engine that tells nothing for so long, once all are ready or the run was stopped, is ended.
     """
 
     def __init__(
-        self, orders: Sequence[dict[str, Any]], steps: Sequence[str], listener: Listener, web_port: int | None = None
+        self,
+        orders: Sequence[dict[str, Any]],
+        steps: Sequence[str],
+        listener: Listener,
+        web_port: int | None = None,
+        *,
+        silent_s: float = SILENT_S,
     ) -> None:
         self.orders = orders
         self.steps = steps
@@ -79,6 +89,9 @@ class Conductor:
         self.t0_utc = 0.0
         self._unclaimed = list(range(len(orders)))
         self._say: dict[int, Callable[[bytes], None]] = {}
+        self._kill: dict[int, Callable[[], None]] = {}
+        self._silence = Silence(silent_s)
+        self._silent: set[int] = set()
         self._ready: set[int] = set()
         self._received = {shard: [0, 0] for shard in range(len(orders))}
         self._sent: dict[int, list[int]] = {}
@@ -100,15 +113,21 @@ class Conductor:
         """What the engine of that shard is told first."""
         return json.dumps(self.orders[shard]).encode() + b"\n"
 
-    def started(self, shard: int, pid: int, say: Callable[[bytes], None]) -> None:
-        """The engine of that shard runs, and takes lines through `say`."""
+    def started(self, shard: int, pid: int, kill: Callable[[], None]) -> None:
+        """The engine of that shard runs, and is ended at once by `kill`."""
         self.pids[shard] = pid
+        self._kill[shard] = kill
+        self._silence.heard(shard)
+
+    def told(self, shard: int, say: Callable[[bytes], None]) -> None:
+        """The engine of that shard took its order, and takes further lines through `say`."""
         self._say[shard] = say
         if self._stopping:
             say(b"stop\n")
 
     def take(self, shard: int, kind: bytes, payload: bytes) -> None:
         """One frame of one engine."""
+        self._silence.heard(shard)
         self._received[shard][1] += kind != pipe.END
         if kind == pipe.SAMPLES:
             records = np.frombuffer(payload, SAMPLE)
@@ -135,10 +154,14 @@ class Conductor:
     def ended(self, shard: int, code: int, *, torn: bool) -> None:
         """The engine of that shard is gone."""
         self._over.add(shard)
+        self._silence.forget(shard)
         self._changed.set()
         at = f"{time.monotonic() - self.t0:.0f}" if self.t0 else "0"
         sent = self._sent.get(shard)
-        if sent is None:
+        if shard in self._silent:
+            limit = f"{self._silence.limit_s:g}"
+            self.listener.distrust(distrust("engine_silent", engine=shard, at=at, limit=limit))
+        elif sent is None:
             key = "frame_torn" if torn else "engine_lost"
             self.listener.distrust(distrust(key, engine=shard, at=at, exit=code))
         elif torn or sent != self._received[shard]:
@@ -157,6 +180,7 @@ class Conductor:
                 self._changed.clear()
                 self._changed.wait(0.25)
                 tick()
+                self._end_the_silent()
         finally:
             self.runner.quit()
             if self._web_ui is not None:
@@ -169,11 +193,22 @@ class Conductor:
             say(b"stop\n")
         self._changed.set()
 
+    def _end_the_silent(self) -> None:
+        """An engine that is stopped, or waits for ever, would have the run wait with it."""
+        for shard in self._silence.too_long(time.monotonic()):
+            self._silent.add(shard)
+            self._kill[shard]()
+
     def _all_ready(self) -> bool:
         """Wait for the engines; False when one ended before it was ready, or when the run was stopped."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         while len(self._ready) < len(self.orders):
-            if self._over or self._stopping or time.monotonic() > deadline:
+            late = time.monotonic() > deadline
+            if late:
+                for shard in sorted({*range(len(self.orders))} - self._ready):
+                    limit = f"{READY_TIMEOUT_S:g}"
+                    self.listener.distrust(distrust("engine_not_ready", engine=shard, at="0", limit=limit))
+            if self._over or self._stopping or late:
                 self.stop()
                 return False
             self._changed.clear()

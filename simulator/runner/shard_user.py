@@ -30,8 +30,11 @@ class Shards(Protocol):
     def order_line(self, shard: int) -> bytes:
         """What the engine of that shard is told first."""
 
-    def started(self, shard: int, pid: int, say: Callable[[bytes], None]) -> None:
-        """The engine of that shard runs, and takes lines through `say`."""
+    def started(self, shard: int, pid: int, kill: Callable[[], None]) -> None:
+        """The engine of that shard runs, and is ended at once by `kill`."""
+
+    def told(self, shard: int, say: Callable[[bytes], None]) -> None:
+        """The engine of that shard took its order, and takes further lines through `say`."""
 
     def take(self, shard: int, kind: bytes, payload: bytes) -> None:
         """One frame of one engine."""
@@ -61,8 +64,9 @@ def play_shard(conductor: Shards, shard: int) -> None:
     process = subprocess.Popen(ENGINE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     torn = False
     try:
+        conductor.started(shard, process.pid, process.kill)
         say(process, conductor.order_line(shard))
-        conductor.started(shard, process.pid, lambda line: say(process, line))
+        conductor.told(shard, lambda line: say(process, line))
         torn = _read(process, conductor, shard)
     finally:
         _end(process)
@@ -88,7 +92,7 @@ def say(process: subprocess.Popen[bytes], line: bytes) -> None:
     try:
         stdin.write(line)
         stdin.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         return
 
 

@@ -69,6 +69,8 @@ def paused(ran_ms: float, waited_ms: float) -> Callable[[], tuple[str, ...]]:
 SPOILT: dict[str, Callable[[], tuple[str, ...]]] = {
     "killed": lambda: judged(run={"ended": None}),
     "engine_lost": noted("engine_lost", engine=1, exit=-9),
+    "engine_silent": noted("engine_silent", engine=1, limit="30"),
+    "engine_not_ready": noted("engine_not_ready", engine=1, limit="120"),
     "frame_torn": noted("frame_torn", engine=1, exit=1),
     "frames_lost": noted("frames_lost", engine=0, samples="1,990", all_samples="2,010", frames="29", all_frames="30"),
     "stand_in_ended": noted("stand_in_ended", name="backend"),
