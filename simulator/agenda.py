@@ -7,6 +7,7 @@ for its own instant. Nothing here plays a start.
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,12 +26,7 @@ class Start:
     action: int = 0
 
 
-# Device, journey, and the instant of a planned one.
-_Key = tuple[int, str, float | None]
-
-
-def _key(start: Start) -> _Key:
-    return start.device, start.journey, start.due if start.trigger == "planned" else None
+_PLANNED = "planned"
 
 
 class Agenda:
@@ -42,24 +38,29 @@ class Agenda:
 
     def __init__(self, sooner: Callable[[], None] | None = None) -> None:
         self._heap: list[tuple[float, int, Start]] = []
-        self._waiting: dict[_Key, int] = {}
+        # by journey and device, the serial of the one that counts; a planned one always does
+        self._waiting: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._planned = 0
         self._serial = 0
         self.sooner = sooner
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._planned + sum(map(len, self._waiting.values()))
 
     def put(self, start: Start) -> None:
         """Add a start; one that waited for the same device and journey is dropped, unless either is planned."""
         self._serial += 1
-        self._waiting[_key(start)] = self._serial
+        if start.trigger == _PLANNED:
+            self._planned += 1
+        else:
+            self._waiting[start.journey][start.device] = self._serial
         heapq.heappush(self._heap, (start.due, self._serial, start))
         if self._heap[0][1] == self._serial and self.sooner is not None:
             self.sooner()
 
     def drop(self, device: int, journey: str) -> None:
         """Forget the start that waits for that device and journey, if any; what is planned stays."""
-        self._waiting.pop((device, journey, None), None)
+        self._waiting[journey].pop(device, None)
 
     def next_due(self) -> float | None:
         """When the next start is due, None when nothing waits."""
@@ -70,15 +71,18 @@ class Agenda:
         """Take the next start that is due by `now`."""
         while self._heap and self._heap[0][0] <= now:
             _, serial, start = heapq.heappop(self._heap)
-            key = _key(start)
-            if self._waiting.get(key) == serial:
-                del self._waiting[key]
+            if start.trigger == _PLANNED:
+                self._planned -= 1
+                return start
+            waiting = self._waiting[start.journey]
+            if waiting.get(start.device) == serial:
+                del waiting[start.device]
                 return start
         return None
 
     def _skip_dropped(self) -> None:
         while self._heap:
             _, serial, start = self._heap[0]
-            if self._waiting.get(_key(start)) == serial:
+            if start.trigger == _PLANNED or self._waiting[start.journey].get(start.device) == serial:
                 return
             heapq.heappop(self._heap)
