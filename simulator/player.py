@@ -187,7 +187,7 @@ class Player:
         if start is not None:
             self.world.agenda.put(start)
 
-    def _lost(self, device: Device) -> None:
+    def _lost(self, device: Device, reason: str) -> None:
         device.line = None
         device.online = False
         if not self._stopping:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from simulator.agenda import Start
@@ -202,7 +203,7 @@ class Traveller(Recorded):
         sent = world.clock.now()
         try:
             device.line = await device.wire.listen(
-                login, lambda push: world.heard(device, push), lambda reason: world.line_lost(device)
+                login, partial(world.heard, device), partial(world.line_lost, device)
             )
         except Trouble as trouble:
             self._record(PUSH_CONNECT, sent, trouble, None, login.url)

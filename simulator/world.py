@@ -19,7 +19,7 @@ class World:
 
     Attributes:
         tell: called after every exchange, for a person who watches one device; None for a fleet.
-        heard, line_lost: called for every push of every device, and for a push line that broke.
+        heard, line_lost: called for every push of every device, and for a push line that broke, with why.
         rested: called when a journey of a device is over, however it ended.
         refused: accounts that must not be locked, and whose password was refused: names as typed at the login.
         together: runs several coroutines at once; whoever has a loop puts that in. One after the other without.
@@ -32,7 +32,7 @@ class World:
         self.tape = tape
         self.tell: Callable[[Exchange[Any], Response | None, Any, Trouble | None, float], None] | None = None
         self.heard: Callable[[Device, Push], None] = lambda device, push: None
-        self.line_lost: Callable[[Device], None] = lambda device: None
+        self.line_lost: Callable[[Device, str], None] = lambda device, reason: None
         self.refused: set[str] = set()
         self.rested: Callable[[Device], None] = lambda device: None
         self.together: Callable[[Sequence[Coroutine[Any, Any, None]]], Awaitable[object]] = _one_by_one

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import socket
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import aiomqtt
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.matcher import MQTTMatcher
 from paho.mqtt.reasoncodes import ReasonCode
 
 from simulator.protocols.messages import Broken, Push, PushLogin, Refused, Trouble, Unknown
@@ -120,6 +122,33 @@ class _Packets(list[Any]):
         self.insert(0, packet)
 
 
+def _handed_to(method: str) -> Callable[..., None]:
+    """What paho calls, for all lines alike: it finds the line as its user data."""
+
+    def callback(client: paho.Client, line: Line, *told: Any) -> None:
+        getattr(line, method)(client, line, *told)
+
+    return callback
+
+
+# What paho keeps for each client, and all lines can have one of: 2 KiB a line. Nobody waits for the lock: they live on
+# one loop, and nothing of ours is called from inside paho. None has a proxy, or a callback for some topics only.
+_LOCKS = (
+    *("_callback_mutex", "_in_callback_mutex", "_in_message_mutex", "_mid_generate_mutex", "_msgtime_mutex"),
+    *("_out_message_mutex", "_reconnect_delay_mutex"),
+)
+_CALLBACKS = (
+    *("_on_connect", "_on_disconnect", "_on_message", "_on_publish", "_on_subscribe", "_on_unsubscribe"),
+    *("_on_socket_open", "_on_socket_close", "_on_socket_register_write", "_on_socket_unregister_write"),
+)
+_SHARED = {
+    **dict.fromkeys(_LOCKS, threading.RLock()),
+    **{name: _handed_to(name) for name in _CALLBACKS},
+    "_on_message_filtered": MQTTMatcher(),  # type: ignore[no-untyped-call]
+    "_proxy": {},
+}
+
+
 class Line(aiomqtt.Client):
     """An aiomqtt client that lives on the loop alone: no thread to connect, no task to ping, no queue of messages.
 
@@ -150,6 +179,8 @@ class Line(aiomqtt.Client):
             queue_type=cast(Any, _no_queue),
         )
         self._client.disable_logger()
+        self._client.user_data_set(self)
+        vars(self._client).update(_SHARED)
         # paho tells nobody of return code 1, and gives the others the numbers of MQTT 5.
         self._client._handle_connack = self._read_connack  # type: ignore[method-assign]
         # aiomqtt connects in a thread and by name: perhaps to another address than the guard has seen.
@@ -159,6 +190,8 @@ class Line(aiomqtt.Client):
         self._trouble: Trouble | None = None
         self._over = False
         self._at_rest = False
+        # What only aiomqtt's own way to connect has a use for.
+        self._disconnected, self._lock = self._connected, cast(Any, None)
         # An empty deque keeps room for 64 packets: 0.7 KiB a line.
         self._client._out_packet = cast(Any, _Packets())
 
@@ -166,6 +199,8 @@ class Line(aiomqtt.Client):
         """CONNECT. Raises: Refused, Broken, Unknown."""
         self._client.connect(self._hostname, self._port, self._keepalive)
         del self._client._create_socket  # a line that broke is not connected again
+        # An empty OrderedDict, which paho has just made anew, takes twice as much as a dict that does for it.
+        self._client._in_messages, self._client._out_messages = cast(Any, {}), cast(Any, {})
         self._client.loop_write()
         await self._connected
 
@@ -183,6 +218,8 @@ class Line(aiomqtt.Client):
         if self._trouble is not None:
             raise self._trouble
         self._at_rest = True
+        # only logging in needed it
+        del self._client._handle_connack
         if self._keepalive:
             pings.watch(self, self._keepalive / 4)
 
