@@ -176,8 +176,15 @@ class Engine:
         tape = Tape(STEPS, JOURNEY_NAMES)
         fleet, kept = self.order.fleet(), self.order.remembered()
         self.order = replace(self.order, kept="")  # half a kilobyte a device
-        plan, starts = self.order.plan(fleet), list(self.order.starts(fleet))
-        sockets = Sockets.of(self.order)
+        plan, agenda, sockets = self.order.plan(fleet), Agenda(), Sockets.of(self.order)
+        for start in self.order.starts(fleet):
+            agenda.put(start)
+
+        def wire_of(row: int) -> SocketWire:
+            return sockets.wire(None if row == OPERATOR_ROW else plan.facts(row))
+
+        devices, recorder = devices_of(kept, plan, wire_of), Recorder(kept.values())
+        settle_memory()
         self._send(pipe.READY)
         t0_line = await instructions.readline()
         if t0_line in (b"", b"stop\n"):
@@ -185,20 +192,11 @@ class Engine:
             return
         t0 = json.loads(t0_line)
         clock = RealClock(t0["t0"], t0["utc"])
-        agenda = Agenda()
-        for start in starts:
-            agenda.put(start)
-        del starts
         world = World(plan, clock, agenda, tape)
-
-        def wire_of(row: int) -> SocketWire:
-            return sockets.wire(None if row == OPERATOR_ROW else plan.facts(row))
-
-        player = Player(world, wire_of, devices_of(kept, plan, wire_of))
-        recorder = Recorder(kept.values())
+        player = Player(world, wire_of, devices)
+        del kept, devices
         if self.order.keeps:
             world.rested = recorder.note
-        settle_memory()
         health = Health(
             f"engine-{self.order.shard}",
             clock.now,
