@@ -41,14 +41,14 @@ import sys
 from dataclasses import replace
 from simulator import plan
 machine = plan.this_machine()
-plan.this_machine = lambda: replace(machine, ports=24)
+plan.this_machine = lambda: replace(machine, ports=48)
 from simulator.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
 def test_lines_and_pushes_find_their_broker(tmp_path: Path) -> None:
-    """24 lines are too many for a broker of 24 ports, so there are two: both hold some, and each push arrives."""
+    """24 lines are too many for half of 48 ports, so there are two brokers: both hold some, and each push arrives."""
     (tmp_path / "back.toml").write_text(SCENARIO)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "run", "back.toml", "--engines", "2", "--out", "runs"],
