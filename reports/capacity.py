@@ -16,16 +16,18 @@ import numpy as np
 
 from reports.capacity_fit import Fit, burden, fit
 from reports.capacity_search import TRIES, Bounds, Bracket, Played, Stop, bracket, next_play
+from reports.gave_in import gave_in
 from reports.runfolder import RunData, RunFolderError, open_run, write_json
 from reports.scalability import Plateau, plateau, scalability
 from reports.servermetrics import FILE as METRICS
-from reports.servermetrics import backend_metrics, gave_in, metrics_between, read_csv
+from reports.servermetrics import backend_metrics, metrics_between, read_csv
 from reports.summary import ABORTED, summarise
 
 FILE: Final = "capacity.json"
 PAGE: Final = "report.html"
 FORMAT: Final = 1
 LEVELS: Final = "level-*"
+WHAT_IF_RUNS: Final = "what-if-*"
 ANY: Final = "an objective"
 """How the limit is called where no single objective's curve passes it, but the worst of each run does."""
 

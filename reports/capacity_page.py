@@ -7,40 +7,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from reports import drawing
-from reports.capacity_words import devices, headline, objective, standing, verdict_of
+from reports.capacity_words import devices, gave_in, headline, objective, standing, surely, verdict_of
 from reports.curves import Marks, curve
 from reports.drawing import Caption, Chart
 from reports.html import render
 from reports.messages import ENGLISH, Say
+from reports.runfolder import PAGE
 from reports.scalability import Law
+from scenarios.whatifs import WHAT_IFS
 
+SCREEN: Final = "capacity.html.j2"
+PAPER: Final = "capacity_paper.html.j2"
 _STEPS: Final = 40
 
 
-def capacity_page(folder: Path, whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+def capacity_page(
+    folder: str, whole: Mapping[str, Any], say: Say = ENGLISH, *, run_page: str = PAGE, template: str = SCREEN
+) -> str:
     """The page.
 
     Args:
-        folder: of the search.
+        folder: the name of that of the search.
         whole: its capacity.json.
         say: its language.
+        run_page: the page that each run has in its folder; "" to link to none.
+        template: for the screen, or for paper.
     """
     with drawing.unchecked():
         curve, law = _curve(whole, say), _law(whole["scalability"], say)
         return render(
-            "capacity.html.j2",
+            template,
             say,
             charts=[*curve, *law],
             whole=whole,
-            folder=folder.name,
+            folder=folder,
+            run_page=run_page,
             headline=headline(whole, say),
             standing=standing(whole, say),
+            gave_in=gave_in(whole, say),
+            found=[{**one, "surely": surely(one, say)} for one in whole["gave_in"].get("found", ())],
+            what_ifs=1 + len(WHAT_IFS),
             curve=curve,
             law=law,
             levels=[_row(level, say) for level in sorted(whole["levels"], key=lambda one: int(one["devices"]))],

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from reports import wording
 from reports.capacity import ANY
+from reports.gave_in import DRAWS
 from reports.messages import ENGLISH, Say
 from reports.wording import Headline
 
@@ -75,6 +76,35 @@ def verdict_of(level: Mapping[str, Any]) -> str:
     return "beyond" if level["burden"] > 0 else "within"
 
 
+def gave_in(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """What gave in with the limit, in a sentence that says how sure that is; empty where nothing is named."""
+    found = whole["gave_in"].get("found")
+    if not found:
+        return ""
+    first = found[0]
+    values = {"metric": first["metric"], "kind": say(f"gave_in.{first['kind']}"), "sure": surely(first, say)}
+    return say("gave_in.first" if len(found) == 1 else "gave_in.first_of", others=len(found) - 1, **values)
+
+
+def surely(found: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """How sure it is that a metric gave in."""
+    sure = found["sure"]
+    return say("gave_in.unsure") if sure is None else say("gave_in.sure", share=wording.share(sure), draws=DRAWS)
+
+
+def what_if(row: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """What became of a what-if, measured or rehearsed, in a few words."""
+    said = [say(f"whatifs.{row['way']}")]
+    if row["why"]:
+        said.append(say("whatifs.not_measured", why=say.heard(row["why"])))
+    if row["verdict"]:
+        said.append(say(f"levels.{row['verdict']}"))
+    if row["worst"]:
+        measured, allowed = (wording.figure(row["worst"][key], row["worst"]["unit"]) for key in ("value", "limit"))
+        said.append(f"{objective(row['worst']['name'], say)} {measured} / {allowed}")
+    return "; ".join(said)
+
+
 def text(whole: Mapping[str, Any], page: str) -> str:
     """The lines for a terminal, with a newline at the end."""
     said = headline(whole)
@@ -89,7 +119,12 @@ def text(whole: Mapping[str, Any], page: str) -> str:
             f" {law['contention']['value']:.3g}, coherency {law['coherency']['value']:.3g}"
         )
     lines += [
-        f"gave in: {one['metric']}: {ENGLISH('gave_in.' + one['kind'])} ({one['low']}, {one['at']}, {one['beyond']})"
+        f"gave in: {one['metric']}: {ENGLISH('gave_in.' + one['kind'])} ({one['low']}, {one['at']}, {one['beyond']});"
+        f" {surely(one)}"
         for one in whole["gave_in"].get("found", ())
+    ]
+    lines += [
+        f"what if: {ENGLISH('case.' + row['name'])} ({devices(row['devices'])} devices): {what_if(row)}"
+        for row in whole["what_ifs"]
     ]
     return "\n".join([*lines, "", f"report: {page}"]) + "\n"

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import drawing
+from reports.capacity_page import PAPER, capacity_page
 from reports.council import sheet, waits_of
 from reports.html import render
 from reports.messages import ENGLISH, Say
@@ -65,7 +66,6 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
         say: its language.
     Raises: PdfMissing.
     """
-    weasyprint = require()
     steps = steps or Steps(data.run, data.samples)
     with drawing.unchecked():
         html = render(
@@ -74,7 +74,17 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
             **sections_of(data, summary, steps, say),
             sheet=sheet(data.run, summary, [waits_of(steps)], say),
         )
-    made: bytes = weasyprint.HTML(string=_light(html)).write_pdf(pdf_tags=True)
+    return printed(html)
+
+
+def search_pdf(folder: str, whole: Mapping[str, Any], say: Say = ENGLISH) -> bytes:
+    """The page of a search for the capacity as PDF (arguments as capacity_page has them). Raises: PdfMissing."""
+    return printed(capacity_page(folder, whole, say, run_page="", template=PAPER))
+
+
+def printed(html: str) -> bytes:
+    """A page for paper as PDF. Raises: PdfMissing."""
+    made: bytes = require().HTML(string=_light(html)).write_pdf(pdf_tags=True)
     return made
 
 

@@ -7,13 +7,14 @@ to stay (reasons, notes, the scenario's own words) are searched, for values know
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reports.runfolder import RunData
+from reports.servermetrics import STAND_IN
 
 MASK: Final = "•••"
 _KEPT_MACHINE: Final = ("cores",)
@@ -30,19 +31,7 @@ _SHAPES: Final = re.compile(
 
 def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str, Any]]:
     """The run and its summary as anybody may see them; the samples are the same."""
-    known = sorted({value for value in _known(data.run) if len(value) > 2}, key=len, reverse=True)
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, str):
-            # the shapes first: a known domain alone would leave the name before it
-            value = _SHAPES.sub(MASK, value)
-            for one in known:
-                value = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", MASK, value, flags=re.IGNORECASE)
-            return value
-        if isinstance(value, Mapping):
-            return {key: clean(one) for key, one in value.items()}
-        return [clean(one) for one in value] if isinstance(value, (list, tuple)) else value
-
+    clean = _cleaner(data.run)
     run = {
         **data.run,
         "scenario": {
@@ -68,6 +57,46 @@ def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str
     said = ("scenario", "title", "question", "ended", "harness", "objectives", "comparison")
     words = {key: clean(summary[key]) for key in said if key in summary}
     return replace(data, run=run, examples=examples, health=health), {**summary, **words}
+
+
+def public_search(run: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """A search for the capacity as anybody may see it.
+
+    Args:
+        run: run.json of one of its levels, which knows what is to be masked.
+        whole: its capacity.json.
+    """
+    clean = _cleaner(run)
+    command = (
+        f"capacity {clean(whole['scenario'])} --seed {whole['seed']} --devices {whole['devices']}"
+        f" --compression {whole['compression']:g} --max-devices {whole['bounds']['most']}"
+    )
+    found = [
+        # what servers call their metrics may name them
+        one if one["metric"] in STAND_IN else {**one, "metric": MASK}
+        for one in whole["gave_in"].get("found", ())
+    ]
+    gave_in = whole["gave_in"] | ({"found": found} if "found" in whole["gave_in"] else {})
+    cleaned: dict[str, Any] = clean(whole)
+    return cleaned | {"command": command, "gave_in": gave_in}
+
+
+def _cleaner(run: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """What masks, in texts however deep they lie, the values that a run knows and the shapes of others."""
+    known = sorted({value for value in _known(run) if len(value) > 2}, key=len, reverse=True)
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            # the shapes first: a known domain alone would leave the name before it
+            value = _SHAPES.sub(MASK, value)
+            for one in known:
+                value = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", MASK, value, flags=re.IGNORECASE)
+            return value
+        if isinstance(value, Mapping):
+            return {key: clean(one) for key, one in value.items()}
+        return [clean(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    return clean
 
 
 def _known(run: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,6 @@
-"""What the systems under test tell of themselves: metrics scraped as Prometheus text or written as CSV, on UTC seconds,
-and the plain rule that names which of them gave in at the limit.
+"""What the systems under test tell of themselves: metrics scraped as Prometheus text or written as CSV, on UTC seconds.
 
-It reads text and files; it opens no connection. What a metric means is not known: only how it moves with the load.
+It reads text and files; it opens no connection. What a metric means is not known; which of them gave in is for gave_in.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +24,8 @@ HEADER: Final = ("utc", "metric", "value")
 SERIES_AT_MOST: Final = 500
 BUSIEST: Final = 0.1
 """Of a level's values, the highest of which are averaged: the busiest stretch of its morning."""
-APART: Final = 1.15
-"""Levels nearer to each other than this tell nothing about a slope."""
-FULL: Final = 0.9
-RISES: Final = 0.5
-STANDS_STILL: Final = 0.25
-RUNS_AWAY: Final = 2.0
-_SHARES: Final = re.compile(r"(_ratio|_share|_utili[sz]ation)(\{|$)")
+STAND_IN: Final = ("backend_cpu_share", "backend_runqueue_share", "backend_loop_lag_ms")
+"""Of the embedded stand-in."""
 _SAMPLE: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})?\s+(\S+)(?:\s+-?\d+)?\s*$")
 _COUNTER: Final = re.compile(r"_total(\{|$)")
 _BUCKET: Final = re.compile(r"_bucket(\{|$)")
@@ -151,12 +145,12 @@ def _series(name: str, rows: Sequence[tuple[float, float]]) -> Series:
 def backend_metrics(data: RunData) -> dict[str, float]:
     """What the embedded stand-in told of itself in a run, its busiest stretch: shares of one core, and milliseconds."""
     rows = [row for row in data.health if row["who"] == "backend" and row["t"] >= data.run["lead_s"]]
-    told = {
-        "backend_cpu_share": [row.get("cpu_ms", 0.0) / 1000 for row in rows],
-        "backend_runqueue_share": [row.get("runqueue_ms", 0.0) / 1000 for row in rows],
-        "backend_loop_lag_ms": [row.get("loop_lag_ms", 0.0) for row in rows],
-    }
-    return {name: _busiest(np.array(values)) for name, values in told.items() if values}
+    told = (
+        [row.get("cpu_ms", 0.0) / 1000 for row in rows],
+        [row.get("runqueue_ms", 0.0) / 1000 for row in rows],
+        [row.get("loop_lag_ms", 0.0) for row in rows],
+    )
+    return {name: _busiest(np.array(values)) for name, values in zip(STAND_IN, told, strict=True) if values}
 
 
 def metrics_between(series: Mapping[str, Series], first_s: float, last_s: float) -> dict[str, float]:
@@ -168,58 +162,3 @@ def metrics_between(series: Mapping[str, Series], first_s: float, last_s: float)
 def _busiest(values: Floats) -> float:
     many = max(1, math.ceil(BUSIEST * values.size))
     return round(float(np.sort(values)[-many:].mean()), 6)
-
-
-def gave_in(levels: Sequence[tuple[int, Mapping[str, float]]], holds: int | None, breaks: int | None) -> dict[str, Any]:
-    """Which metrics gave in at the limit: what moved with it, not why.
-
-    Three levels are compared: the lowest, the highest that holds, and the highest played that breaks. A metric is
-    `full` when it is a share (its name ends so) and 90 % or more where the limit breaks; it met a `ceiling` when it
-    grew with the load up to the limit (slope of the logarithms 0.5 or more) and at most a quarter as fast beyond it; it
-    `ran_away` when beyond the limit it grew at least twice as fast as before and as the square of the load.
-
-    Args:
-        levels: devices and the metrics of that level, one entry a run.
-    Returns: `found` [{metric, kind, low, at, beyond}], full ones first, `levels` (the three), or `refused`.
-    """
-    by_level: dict[int, dict[str, list[float]]] = {}
-    for devices, metrics in levels:
-        for name, value in metrics.items():
-            by_level.setdefault(devices, {}).setdefault(name, []).append(value)
-    means = {devices: {name: float(np.mean(said)) for name, said in told.items()} for devices, told in by_level.items()}
-    if not means:
-        return {"refused": "no metrics of the servers were given"}
-    if holds is None or breaks is None or holds not in means:
-        return {"refused": "the limit was not passed, so nothing gave in"}
-    low, beyond = min(means), max((devices for devices in means if devices >= breaks), default=0)
-    if beyond < holds * APART:
-        return {"refused": "no level far enough beyond the limit has metrics"}
-    found = []
-    for name in means[holds]:
-        figures = [means[devices].get(name) for devices in (low, holds, beyond)]
-        kind = _kind(name, (low, holds, beyond), figures)
-        if kind:
-            low_at, at, far = (None if one is None else float(f"{one:.4g}") for one in figures)
-            found.append({"metric": name, "kind": kind, "low": low_at, "at": at, "beyond": far})
-    found.sort(key=lambda one: (("full", "ceiling", "ran_away").index(one["kind"]), one["metric"]))
-    return {"levels": [low, holds, beyond], "found": found}
-
-
-def _kind(name: str, devices: tuple[int, int, int], figures: Sequence[float | None]) -> str:
-    low, at, beyond = figures
-    if at is None or beyond is None:
-        return ""
-    if _SHARES.search(name) and beyond >= FULL:
-        return "full" if beyond <= 1.5 else ""
-    if low is None or min(low, at, beyond) <= 0 or devices[1] < devices[0] * APART:
-        return ""
-    before = math.log(at / low) / math.log(devices[1] / devices[0])
-    after = math.log(beyond / at) / math.log(devices[2] / devices[1])
-    if before >= RISES and after <= STANDS_STILL * before:
-        return "ceiling"
-    return "ran_away" if after >= RUNS_AWAY and after >= 2 * max(before, RISES) else ""
-
-
-def merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The metrics of several sources of one level."""
-    return {name: value for part in parts for name, value in part.items()}

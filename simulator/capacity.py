@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,7 +36,7 @@ from simulator.errors import UserError
 from simulator.plan import limits_missed
 from simulator.scrape import start_scraping
 from simulator.standins import STAND_IN
-from simulator.whatifs import what_ifs_of
+from simulator.whatifs import CutOffError, NotPlayedError, what_ifs_of
 
 USAGE, UNTRUSTED, OUR_BUG, INTERRUPTED = 2, 3, 70, 130
 # Without --max-devices a search ends here, as a multiple of the level that it begins with.
@@ -69,19 +70,36 @@ def capacity(what: What, options: CapacityOptions) -> int:
     if faults:
         raise UserError(*faults)
     search = _Search(what, composition, options)
-    with ExitStack() as ends:
-        search.scrape(ends)
-        code = search.play()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = _played(search, composition.scenario, options)
+    except KeyboardInterrupt:
+        code = search.cut_off()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if not search.levels:
         shutil.rmtree(search.folder)
         return code or UNTRUSTED
     if options.server_metrics is not None and not _is_url(options.server_metrics):
         search.take_file(Path(options.server_metrics))
-    if not code and options.what_ifs != "none":
-        measured = search.measure if options.what_ifs == "measured" else None
-        search.told["what_ifs"], code = what_ifs_of(composition.scenario, search.levels, measured)
     judged = tell(search.folder, concluded(search.folder, search.told, search.levels), sys.stdout, options.lang)
     return code or judged
+
+
+def _played(search: _Search, scenario: Scenario, options: CapacityOptions) -> int:
+    """Play the search and its what-ifs. Returns: 0, or with what exit code it was cut off."""
+    with ExitStack() as ends:
+        search.scrape(ends)
+        code = search.play()
+    if code or options.what_ifs == "none":
+        return code
+    measure = search.measure if options.what_ifs == "measured" else None
+    try:
+        for row in what_ifs_of(scenario, search.levels, measure):
+            search.told["what_ifs"].append(row)
+    except CutOffError as cut:
+        return cut.code
+    return 0
 
 
 def _faults(what: What, composition: Composition, options: CapacityOptions) -> list[str]:
@@ -181,9 +199,8 @@ class _Search:
             if isinstance(said, Stop):
                 self.told["ended"] = {"reason": "complete", "detail": ""}
                 return 0
-            left_s = self._options.minutes * 60 - (time.monotonic() - self._began)
-            if self.levels and left_s < self._longest_s:
-                self.told["ended"] = {"reason": "time", "detail": f"--time {self._options.minutes:g} was over"}
+            if self.levels and self._left_s() < self._longest_s:
+                self.told["ended"] = {"reason": "time", "detail": self._time_over()}
                 return 0
             code = self._level(said.devices)
             if code:
@@ -194,10 +211,10 @@ class _Search:
     def _level(self, devices: int) -> int:
         """Play a level once more. Returns: 0 when there is a run to judge, or none that we could carry."""
         what = replace(self._what, devices=devices)
-        missed = limits_missed(compose(what), self._options.engines)
+        missed = self._missed(what)
         if missed:
-            self.told["unplayable"][str(devices)] = missed[0]
-            print(f"{devices:>9,} devices  cannot be played: {missed[0]}", flush=True)
+            self.told["unplayable"][str(devices)] = missed
+            print(f"{devices:>9,} devices  cannot be played: {missed}", flush=True)
             return 0
         if self._named and (code := self._drained(what)):
             return code
@@ -213,9 +230,44 @@ class _Search:
             print(f"{devices:>9,} devices  run {turn}: {_said(level)}", flush=True)
         return code
 
-    def measure(self, name: str) -> tuple[dict[str, Any] | None, int]:
-        """Play a what-if. Returns: as a level, None where it recorded nothing; an exit code as of _level."""
-        return self._run(replace(self._what, what_if=name), f"what-if-{name}", 1)
+    def _missed(self, what: What) -> str:
+        """Why it cannot be played here, in a line; empty where it can."""
+        try:
+            return next(iter(limits_missed(compose(what), self._options.engines)), "")
+        except UserError as refused:
+            return refused.lines[0]
+
+    def cut_off(self) -> int:
+        """Note that the search was interrupted, where it was not over. Returns: the exit code of that."""
+        if self.told["ended"]["reason"] == "killed":
+            self.told["ended"] = {"reason": "interrupted", "detail": ""}
+        return INTERRUPTED
+
+    def measure(self, name: str) -> dict[str, Any]:
+        """Play a what-if ("": the scenario as it is). Returns: as a level.
+
+        Raises: NotPlayedError that says why it was not; CutOffError when the whole search is to end.
+        """
+        what = replace(self._what, what_if=name or None)
+        if missed := self._missed(what):
+            raise NotPlayedError(missed)
+        if self._left_s() < self._longest_s:
+            raise NotPlayedError(self._time_over())
+        if self._named and (code := self._drained(self._what)):
+            raise CutOffError(code)
+        level, code = self._run(what, f"what-if-{name or 'none'}", 1)
+        if code in (INTERRUPTED, OUR_BUG) or code > INTERRUPTED:
+            raise CutOffError(code)
+        if level is None:
+            raise NotPlayedError(f"its run recorded nothing and ended with exit code {code}")
+        print(f"  what if {name or 'nothing changes'}, {level['devices']:,} devices: {_said(level)}", flush=True)
+        return level
+
+    def _left_s(self) -> float:
+        return self._options.minutes * 60 - (time.monotonic() - self._began)
+
+    def _time_over(self) -> str:
+        return f"--time {self._options.minutes:g} was over"
 
     def _run(self, what: What, name: str, turn: int) -> tuple[dict[str, Any] | None, int]:
         # Stand-ins take any people, so that each run has arrivals of its own; a provider of yours knows one fleet.

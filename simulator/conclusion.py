@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from reports.baselines import Against
-from reports.capacity import is_search
+from reports.capacity import LEVELS, WHAT_IF_RUNS, is_search
 from reports.compare import judged_against
 from reports.council import council
 from reports.exports import ExportError, export_samples
@@ -98,7 +98,8 @@ def report_again(
     """Report recorded runs, series of them and searches for the capacity again.
 
     Args:
-        public, pdf, against: as in conclude, for runs; a series has its runs made public, a search has none of it.
+        public, pdf, against: as in conclude, for runs; a series has its runs made public, a search its own page and
+            its runs.
         samples: where to write all samples of the one run (reports.exports); None: nowhere.
 
     Returns: the highest exit code of them. Raises: UserError for what is neither, and where no PDF can be made.
@@ -115,10 +116,9 @@ def report_again(
             codes.append(_series_again(path, lang, public=public, against=against))
             continue
         if is_search(path):
-            if public or pdf is not None or against is not None:
-                only = "--public, --pdf and --baseline are for runs, name its level-*"
-                raise UserError(f"{path}: a search for the capacity: {only}")
-            codes.append(judge_again(path, sys.stdout, lang))
+            if against is not None:
+                raise UserError(f"{path}: a search for the capacity: --baseline is for one run, name its level-*")
+            codes.append(_search_again(path, lang, public=public, pdf=pdf))
             continue
         try:
             codes.append(conclude(path, sys.stdout, lang, public=public, pdf=pdf, against=against))
@@ -134,6 +134,16 @@ def _series_again(path: Path, lang: Lang, *, public: bool, against: Against | No
         return conclude_series(path, sys.stdout, lang, against)
     except (RunFolderError, SampleFileError) as error:
         raise UserError(str(error)) from None
+
+
+def _search_again(path: Path, lang: Lang, *, public: bool, pdf: Path | None) -> int:
+    try:
+        # its public page leads to those of its runs
+        for run in (run for pattern in (LEVELS, WHAT_IF_RUNS) for run in sorted(path.glob(pattern)) if public):
+            conclude(run, io.StringIO(), lang, public=True)
+    except (RunFolderError, SampleFileError) as error:
+        raise UserError(str(error)) from None
+    return judge_again(path, sys.stdout, lang, public=public, pdf=pdf)
 
 
 def _export(paths: Sequence[Path], samples: Path) -> None:

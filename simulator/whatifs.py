@@ -5,12 +5,13 @@ A rehearsal tells how much would be asked and sent, never how long an answer tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from reports.capacity_words import verdict_of
 from reports.record import OPERATOR, OUTCOMES, SAMPLE
 from reports.steps import is_milestone
 from scenarios.schema import Scenario
@@ -27,37 +28,56 @@ NEAR = 0.05
 _SKIPPED = OUTCOMES.index("skipped")
 _PAYLOAD = STEPS.index("updates.payload")
 
-Measure = Callable[[str], tuple[dict[str, Any] | None, int]]
 Row = dict[str, Any]
+Measure = Callable[[str], Mapping[str, Any]]
 
 
-def what_ifs_of(
-    scenario: Scenario, levels: Sequence[Mapping[str, Any]], measure: Measure | None
-) -> tuple[list[Row], int]:
-    """The rows of the table, the scenario as it is first.
+class NotPlayedError(Exception):
+    """A what-if cannot be played for real, or was not; the message says why. It is rehearsed then."""
+
+
+class CutOffError(Exception):
+    """No what-if is to be played any more; `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def what_ifs_of(scenario: Scenario, levels: Sequence[Mapping[str, Any]], measure: Measure | None) -> Iterator[Row]:
+    """The rows of the table, one by one, the scenario as it is first.
 
     Args:
-        levels: of the search; a what-if that is a matter of devices alone was measured by a level with as many.
-        measure: plays one for real; None to rehearse.
+        levels: of the search; a what-if that changes nothing that is sent but how many devices send it was measured by
+            a level with as many.
+        measure: plays one for real, as a level; raises NotPlayedError and CutOffError. None to rehearse.
 
-    Returns: `name`, `changed`, `devices`, `way` (measured or rehearsed), `of` (devices rehearsed), `peak_per_s`,
-        `requests` (None where measured), `bytes_in` (payloads at their true size: computed), `delta_bytes_in` (the same
-        with deltas), `worst` (a level's worst objective; None where rehearsed), `holds`; and an exit code other than 0
-        when one could not be played.
+    Yields: `name`, `changed`, `devices`, `way` (measured or rehearsed), `why` (it was not measured; "" where that is
+        no matter), `of` (devices that were played), `folder` (None where rehearsed), `peak_per_s`, `requests` (None
+        where measured), `bytes_in` (payloads at their true size: computed), `delta_bytes_in` (the same with deltas),
+        `payload_bytes` (what is sent for each update), `worst` (a level's worst objective; None where rehearsed),
+        `verdict` of the run (levels.*; None where rehearsed).
     """
-    rows: list[Row] = []
     for name in ("", *WHAT_IFS):
         changed = what_if(scenario, name) if name else scenario
-        is_other = not name or changed != scenario
-        only_devices = changed.model_copy(update={"devices": scenario.devices}) == scenario
-        level = _played(levels, changed.devices) if only_devices else None
-        if level is None and measure is not None and is_other:
-            level, code = measure(name)
-            if code:
-                return rows, code
-        row = _rehearsed(changed) if level is None else _measured(level)
-        rows.append({"name": name, "changed": is_other, "devices": changed.devices, **row})
-    return rows, 0
+        level, why = _played(levels, changed.devices) if _sent_alike(changed, scenario) else None, ""
+        if level is None and measure is not None:
+            try:
+                level = measure(name)
+            except NotPlayedError as fault:
+                why = str(fault)
+            else:
+                levels = [*levels, level] if _sent_alike(changed, scenario) else levels
+        row = _rehearsed(changed) if level is None else _measured(level, changed)
+        sent = changed.updates.payload_bytes
+        told = {"name": name, "changed": not name or changed != scenario, "devices": changed.devices, "why": why}
+        yield {**told, "payload_bytes": sent, **row}
+
+
+def _sent_alike(changed: Scenario, scenario: Scenario) -> bool:
+    """Whether each device sends and gets the same: what an update would weigh is computed, never sent."""
+    updates = changed.updates.model_copy(update={"true_bytes": scenario.updates.true_bytes})
+    return changed.model_copy(update={"devices": scenario.devices, "updates": updates}) == scenario
 
 
 def _played(levels: Sequence[Mapping[str, Any]], devices: int) -> Mapping[str, Any] | None:
@@ -66,20 +86,25 @@ def _played(levels: Sequence[Mapping[str, Any]], devices: int) -> Mapping[str, A
     return near[-1] if near else None
 
 
-def _measured(level: Mapping[str, Any]) -> Row:
-    objectives = level["objectives"]
-    worst = max(objectives, key=lambda row: float(row["burden"])) if objectives else None
-    moved = level["bytes"]["computed_in"] or level["bytes"]["in"]
+def _measured(level: Mapping[str, Any], scenario: Scenario) -> Row:
+    moved = level["bytes"]
     return {
         "way": "measured",
         "of": level["devices"],
+        "folder": level["folder"],
         "peak_per_s": level["peak_per_s"],
         "requests": None,
-        "bytes_in": moved,
-        "delta_bytes_in": None,
-        "worst": worst,
-        "holds": None if level["burden"] is None else level["burden"] <= 0,
+        **_weighed(moved["in"], moved["payload_in"], scenario),
+        "worst": max(level["objectives"], key=lambda row: float(row["burden"]), default=None),
+        "verdict": verdict_of(level),
     }
+
+
+def _weighed(bytes_in: float, payload_in: float, scenario: Scenario) -> Row:
+    """Bytes to the devices with payloads at their true size, and as deltas."""
+    rest, share = bytes_in - payload_in, payload_in / scenario.updates.payload_bytes
+    weights = {"bytes_in": scenario.updates.true_bytes, "delta_bytes_in": DELTA_BYTES}
+    return {key: round(rest + share * weight) for key, weight in weights.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +121,15 @@ def _rehearsed(scenario: Scenario) -> Row:
     devices = min(scenario.devices, REHEARSED_AT_MOST)
     asked = _ask(_cheap(scenario, devices))
     by = scenario.devices / devices
-    rest, true = asked.bytes_in - asked.payload_in, scenario.updates.true_bytes / scenario.updates.payload_bytes
-    delta = DELTA_BYTES / scenario.updates.payload_bytes
     return {
         "way": "rehearsed",
         "of": devices,
+        "folder": None,
         "peak_per_s": round(asked.peak_per_s * by, 1),
         "requests": round(asked.requests * by),
-        "bytes_in": round((rest + asked.payload_in * true) * by),
-        "delta_bytes_in": round((rest + asked.payload_in * delta) * by),
+        **_weighed(asked.bytes_in * by, asked.payload_in * by, scenario),
         "worst": None,
-        "holds": None,
+        "verdict": None,
     }
 
 

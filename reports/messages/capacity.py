@@ -103,6 +103,23 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "gave_in.full": ("full: a share of 90 % or more", "飽和: 90 % 以上"),
     "gave_in.ceiling": ("grew up to the limit, stands still beyond", "上限までは増え、その先は頭打ち"),
     "gave_in.ran_away": ("runs away beyond the limit", "上限の先で急増"),
+    "gave_in.first": (
+        "With the limit {metric} gave in ({kind}): {sure}.",
+        "上限とともに {metric} が限界に({kind}、{sure})。",
+    ),
+    "gave_in.first_of": (
+        "With the limit {metric} gave in first of all ({kind}): {sure}; {others} more moved with it.",
+        "上限とともに {metric} が限界に({kind}、{sure})。ほかに {others} 件の指標が動きました。",
+    ),
+    "gave_in.how_sure": ("How sure", "確かさ"),
+    "gave_in.sure": (
+        "named so in {share} of {draws} searches drawn anew",
+        "引き直した {draws} 回の探索の {share} で同じ結果",
+    ),
+    "gave_in.unsure": (
+        "how sure is not known, as no level with this metric was played twice",
+        "同じ台数を 2 回実行していないため、確かさは不明",
+    ),
     "gave_in.at": ("{devices} devices", "{devices} 台"),
     "scalability.title": ("How throughput grows", "処理量の伸び方"),
     "scalability.refused": (
@@ -153,6 +170,16 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "whatifs.worst": ("Nearest to its limit", "最も上限に近い目標"),
     "whatifs.measured": ("measured", "測定"),
     "whatifs.rehearsed": ("rehearsed", "リハーサル"),
+    "whatifs.not_measured": ("not measured: {why}", "測定せず: {why}"),
+    "whatifs.level_of": ("by a run with {devices} devices", "{devices} 台の実行による"),
+    "whatifs.sent": (
+        "{size} were sent for each update: how long a full one takes is not measured",
+        "更新 1 件につき実際に送ったのは {size} で、完全な更新にかかる時間は測定していません",
+    ),
+    "whatifs.cut": (
+        "{count} of {every} cases: it was cut off before the others.",
+        "{every} 件のうち {count} 件。残りの前に打ち切られました。",
+    ),
     "whatifs.in_proportion": ("with {devices} devices, in proportion", "{devices} 台で行い、比例で換算"),
     "whatifs.so_already": ("is so already", "すでにその条件"),
     "case.": ("As the scenario says", "シナリオのとおり"),

@@ -3,16 +3,57 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pypdf import PdfReader
 
 from reports import capacity, capacity_words
 from reports.capacity_page import capacity_page
 from reports.messages import Say
+from simulator.cli import main
 from tests.reports.made_levels import LIMIT_S, play
 
+WHAT_IF_ROWS = [
+    {
+        "name": name,
+        "changed": bool(name),
+        "devices": 1000,
+        "way": "measured",
+        "why": "",
+        "of": 1020,
+        "folder": f"what-if-{name}",
+        "peak_per_s": 200.0,
+        "requests": None,
+        "bytes_in": 10**9,
+        "delta_bytes_in": 10**8,
+        "payload_bytes": 4_194_304,
+        "worst": {"name": "identity.login p95 latency", "value": 1.9, "limit": 2.0, "unit": "s", "burden": -0.05},
+        "verdict": "within",
+    }
+    for name in ("", "full_update")
+] + [
+    {
+        "name": "twice_devices",
+        "changed": True,
+        "devices": 2000,
+        "way": "rehearsed",
+        "why": "--time 9 was over",
+        "of": 1000,
+        "folder": None,
+        "peak_per_s": 400.0,
+        "requests": 52_000,
+        "bytes_in": 9 * 10**9,
+        "delta_bytes_in": 10**9,
+        "payload_bytes": 4_194_304,
+        "worst": None,
+        "verdict": None,
+    }
+]
 BOUNDS = {"start": 1000, "most": 10_000, "least": 100, "precision": 0.1, "repeats": 3}
 
 
@@ -94,7 +135,14 @@ def test_metrics_of_the_servers_lie_on_the_same_axis(tmp_path: Path) -> None:
     whole = conclude(tmp_path)
     assert [level["metrics"]["threads"] for level in whole["levels"]][:2] == [7000, 10_500]
     found = {one["metric"]: one for one in whole["gave_in"]["found"]}
-    assert found["threads"] == {"metric": "threads", "kind": "ceiling", "low": 7000, "at": 17_000, "beyond": 17_000}
+    assert found["threads"] == {
+        "metric": "threads",
+        "kind": "ceiling",
+        "low": 7000,
+        "at": 17_000,
+        "beyond": 17_000,
+        "sure": 1.0,
+    }
 
 
 def test_our_own_limit_is_told_as_ours(tmp_path: Path) -> None:
@@ -160,23 +208,112 @@ def test_a_target_that_gave_in_counts_as_beyond(tmp_path: Path) -> None:
 def test_the_page_says_the_headline_first(tmp_path: Path, lang: Any) -> None:
     """Headline, charts with their words, the levels, what gave in, the law, the what-ifs: in either language."""
     whole_search(tmp_path)
-    row = {
-        "name": "twice_devices",
-        "changed": True,
-        "devices": 2000,
-        "way": "rehearsed",
-        "of": 1000,
-        "peak_per_s": 400.0,
-    }
-    row |= {"requests": 52_000, "bytes_in": 9 * 10**9, "delta_bytes_in": 10**9, "worst": None, "holds": None}
-    whole = conclude(tmp_path, what_ifs=[row])
-    text = capacity_page(tmp_path, whole, Say(lang))
+    whole = conclude(tmp_path, what_ifs=WHAT_IF_ROWS)
+    text = capacity_page(tmp_path.name, whole, Say(lang))
     head = text.index("<h1>")
     assert head < text.index('data-chart="capacity"') < text.index("level-02450-1/report.html")
     assert ("2,500 devices before" in text) == (lang == "en")
     assert text.count("data-chart=") == 2
-    for words in {"en": ["Twice the devices", "rehearsed", "backend_"], "ja": ["台数が 2 倍", "リハーサル"]}[lang]:
-        assert words in text
+    said = {
+        "en": [
+            "Twice the devices",
+            "rehearsed",
+            "not measured: --time 9 was over",
+            "with 1,000 devices, in proportion",
+            "by a run with 1,020 devices",
+            "4.0 MiB were sent for each update",
+            "3 of 6 cases: it was cut off before the others",
+            "With the limit backend_cpu_share gave in (full: a share of 90 % or more): named so in 100 % of 500",
+        ],
+        "ja": ["台数が 2 倍", "リハーサル", "測定せず", "3 件", "上限とともに backend_cpu_share が限界に"],
+    }[lang]
+    for words in said:
+        assert words in text, words
+    assert 'href="what-if-full_update/report.html"' in text
+
+
+def test_the_pages_for_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`report --public --pdf`: the figures stay; no host, account, path or machine is left, nor what servers call their
+    metrics; it leads to the public pages of its runs; the PDF is as public, on A4, and says the headline."""
+    folder = tmp_path / "capacity-of-loadbox"
+    secret = {
+        "targets": {
+            "management": {"basis": "stand-in", "url": ""},
+            "identity": {"basis": "target", "url": "https://idp.city.example/saml"},
+        },
+        "machine": {"cores": 2, "processor": "Xeon-4711"},
+    }
+    play(folder, 1000, LIMIT_S / 2, turn=1, **secret)
+    play(folder, 2000, LIMIT_S * 2, untrusted=["idp.city.example (10.20.30.40) was lost"], **secret)
+    play(folder, 3000, LIMIT_S * 4, **secret)
+    play(folder, 1000, LIMIT_S / 2, turn=2, **secret)
+    (folder / "level-01000-2").rename(folder / "what-if-full_update")
+    begun = [(level["began_utc"], level["devices"]) for level in capacity.levels_in(folder)]
+    lines = [f"{utc + 5},{min(1.0, devices / 2000)}" for utc, devices in begun]
+    (folder / "server.csv").write_text("\n".join(["utc,idp-db-01_cpu_ratio", *lines]))
+    conclude(
+        folder,
+        targets=secret["targets"],
+        command="capacity --targets /srv/city/targets.toml",
+        question="Does idp.city.example hold?",
+        what_ifs=WHAT_IF_ROWS,
+    )
+    file = tmp_path / "x.pdf"
+    code = main(["report", "--public", "--pdf", str(file), str(folder)])
+    assert code == capacity.open_search(folder)["result"]["exit"]
+    assert str(folder / "report-public.html") in capsys.readouterr().out
+    full, shown = ((folder / name).read_text("utf-8") for name in ("report.html", "report-public.html"))
+    paper = " ".join(" ".join(one.extract_text() for one in PdfReader(file).pages).split())
+    hidden = ("idp.city.example", "10.20.30.40", "/srv/city", "idp-db-01", "capacity-of-loadbox")
+    for text in hidden:
+        assert text in full, text
+        assert text not in shown + paper, text
+    head = re.search("<h1>(.*)</h1>", full)
+    assert head is not None
+    assert head[0] in shown
+    assert head[1] in paper
+    for run in ("level-01000-1", "what-if-full_update"):
+        assert f'href="{run}/report-public.html"' in shown
+        masked = (folder / run / "report-public.html").read_text("utf-8")
+        assert "Xeon-4711" not in masked
+    assert {(round(one.mediabox.width), round(one.mediabox.height)) for one in PdfReader(file).pages} == {(595, 842)}
+
+
+def test_a_search_has_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, what to name instead, exit 2; nor has it samples of its own to export."""
+    play(tmp_path, 1000, 0.5)
+    conclude(tmp_path)
+    for option in ("--baseline", "--samples"):
+        named = str(tmp_path if option == "--baseline" else tmp_path / "x.csv")
+        assert main(["report", str(tmp_path), option, named]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("fleetrush: ")
+        assert "one run" in line
+
+
+def test_the_processor_of_a_csv_is_named_and_not_a_counter_beside_it(tmp_path: Path) -> None:
+    """The customer's CSV over a whole search as it is played, up and down: its processor is full near the limit, jobs
+    rise by themselves, the disk is full all the while. The processor is named alone, in words that say how sure."""
+    order = (1000, 1500, 2250, 3375, 2750, 2450, 2600, 2450, 2450, 2600, 2600)
+    turns: Counter[int] = Counter()
+    chance = np.random.default_rng(2)
+    lines = ["utc,cpu_utilization,jobs_done_ever,disk_ratio"]
+    for number, devices in enumerate(order):
+        turns[devices] += 1
+        play(tmp_path, devices, LIMIT_S * (devices / 2500) ** 2, turn=turns[devices])
+        began = capacity.levels_in(tmp_path)[-1]["began_utc"]
+        for at in range(0, 25, 5):
+            busy = min(1.0, devices / 2500) * (1 - 0.02 * float(chance.random()))
+            lines.append(f"{began + at},{busy},{1000 * (25 * number + at)},0.95")
+    path = tmp_path / "server.csv"
+    path.write_text("\n".join(lines))
+    whole = conclude(tmp_path)
+    of_customer = [one for one in whole["gave_in"]["found"] if not one["metric"].startswith("backend_")]
+    assert [(one["metric"], one["kind"]) for one in of_customer] == [("cpu_utilization", "full")]
+    assert of_customer[0]["sure"] >= 0.95
+    assert re.search(
+        r"gave in: cpu_utilization: full.*named so in \d+ % of 500 searches", capacity_words.text(whole, "")
+    )
 
 
 def test_the_words_on_the_terminal(tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from reports.servermetrics import (
     MetricsError,
     backend_metrics,
-    gave_in,
     metrics_between,
     read_csv,
     read_exposition,
@@ -103,40 +101,3 @@ def test_the_stand_in_tells_of_itself(tmp_path: Path) -> None:
         "backend_runqueue_share": 0.1,
         "backend_loop_lag_ms": 0.0,
     }
-
-
-def test_what_gave_in() -> None:
-    """Of levels at 1,000, 2,000 and 3,000, of which the last does not hold: by hand, one metric of each kind.
-
-    Slopes: threads log(40/20)/log 2 = 1 before and 0 after; queue 1 before and log(90/10)/log 1.5 = 5.4 after;
-    requests 1 and 1, which is the load itself; temperature 0 and 0.
-    """
-    metrics = {
-        "cpu_share": (0.5, 0.93, 0.99),
-        "pool_threads": (20, 40, 40),
-        "queue_length": (5, 10, 90),
-        "requests": (100, 200, 300),
-        "temperature": (40, 41, 42),
-        "now_and_then": (None, 1, 1),
-    }
-    levels = [
-        (devices, {name: values[at] for name, values in metrics.items() if values[at] is not None})
-        for at, devices in enumerate((1000, 2000, 3000))
-    ]
-    told = gave_in(levels, 2000, 3000)
-    assert told["levels"] == [1000, 2000, 3000]
-    assert [(one["metric"], one["kind"]) for one in told["found"]] == [
-        ("cpu_share", "full"),
-        ("pool_threads", "ceiling"),
-        ("queue_length", "ran_away"),
-    ]
-    assert told["found"][2] == {"metric": "queue_length", "kind": "ran_away", "low": 5, "at": 10, "beyond": 90}
-
-
-def test_nothing_is_named_where_nothing_can_be() -> None:
-    """Without metrics, without a limit, and with levels too near to tell a slope."""
-    level = {"cpu_share": 1.0}
-    assert "no metrics" in gave_in([], 1, 2)["refused"]
-    assert "not passed" in gave_in([(100, level)], 100, None)["refused"]
-    assert "far enough" in gave_in([(100, level), (110, level)], 100, 110)["refused"]
-    assert np.isfinite(gave_in([(100, level), (200, level)], 100, 200)["found"][0]["beyond"])
