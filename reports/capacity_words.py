@@ -35,7 +35,18 @@ def headline(whole: Mapping[str, Any], say: Say = ENGLISH) -> Headline:
         if end == "harness"
         else say(_WHY.get(whole["ended"]["reason"], "capacity.why_cut")),
     }
-    return Headline(_MOODS.get(end, "unknown"), say(key, **values), say(f"capacity.because_{end}", **values))
+    because = say(_because(result), **values)
+    if end == "open" and result["capacity"] is not None:
+        because += say("capacity.so_far", **values)
+    return Headline(_MOODS.get(end, "unknown"), say(key, **values), because)
+
+
+def _because(result: Mapping[str, Any]) -> str:
+    """The key of what the headline rests on."""
+    end = result["end"]
+    if end == "open" and not result["runs"]:
+        return "capacity.because_nothing"
+    return f"capacity.because_{end}"
 
 
 def standing(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
@@ -70,7 +81,7 @@ def limit(row: Mapping[str, Any]) -> str:
 def verdict_of(level: Mapping[str, Any]) -> str:
     """How a run of a level stands: within, beyond, untrusted, cut or gave_in."""
     if level["burden"] is None:
-        return "cut" if level["trusted"] else "untrusted"
+        return "untrusted" if level["complete"] and not level["trusted"] else "cut"
     if level["aborted"]:
         return "gave_in"
     return "beyond" if level["burden"] > 0 else "within"

@@ -67,4 +67,8 @@ def what_if(scenario: Scenario, name: str) -> Scenario:
     """The scenario in those circumstances; equal to it where it is so already. Raises: KeyError."""
     folded: Folded = json.loads(scenario.to_json())
     WHAT_IFS[name](folded)
-    return Scenario.from_json(json.dumps(folded))
+    changed = Scenario.from_json(json.dumps(folded))
+    if changed.sign_in.shares == scenario.sign_in.shares:
+        # the same people get in the same way, however it is written
+        changed = changed.model_copy(update={"sign_in": scenario.sign_in})
+    return changed

@@ -5,8 +5,10 @@ it is imported into, so who plays several gives each a fresh one. Nothing is com
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import pickle
+import re
 import select
 import signal
 import subprocess
@@ -25,6 +27,7 @@ _ENTRY = (
     " end_with_parent(); sys.exit(main())"
 )
 _CHECK = [sys.executable, "-P", "-m", "simulator.check"]
+_EXCHANGED = re.compile(r"^\d+ exchanges in ([0-9.]+) s,", re.MULTILINE)
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _BY_SIGNAL = 128
 
@@ -73,6 +76,12 @@ def check_apart(what: What, broker: str) -> tuple[int, str]:
     told = pickle.dumps((what, broker))
     done = subprocess.run(_CHECK, input=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def exchanged_s(said: str) -> float:
+    """The seconds that all exchanges of such a check took together, by its last line; infinite where it has none."""
+    found = _EXCHANGED.findall(said)
+    return float(found[-1]) if found else math.inf
 
 
 def end_with_parent() -> None:

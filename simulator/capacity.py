@@ -21,6 +21,7 @@ from typing import Any
 
 from reports.capacity import concluded, level_of, played_of
 from reports.capacity_search import Bounds, Stop, next_play
+from reports.capacity_words import verdict_of
 from reports.messages import Lang
 from reports.runfolder import new_folder, open_run
 from reports.servermetrics import FILE as METRICS
@@ -28,7 +29,7 @@ from reports.servermetrics import MetricsError, write_header, write_scrape
 from scenarios.evidence import samples_needed
 from scenarios.load import planned
 from scenarios.schema import Scenario
-from simulator.apart import check_apart, play_apart
+from simulator.apart import check_apart, exchanged_s, play_apart
 from simulator.arguments import SEARCH_MINUTES, RunOptions
 from simulator.capacity_conclusion import tell
 from simulator.composition import KNOWN, TARGET, Composition, What, compose
@@ -279,22 +280,23 @@ class _Search:
         return level, (code or OUR_BUG) if stops else 0
 
     def _drained(self, what: What) -> int:
-        """Wait until one device gets through as fast as before the first level. Returns: 0, or why it does not."""
-        waited_s = 0.0
+        """Wait until one device gets through as fast as before the first level: what it takes us to start is not in
+        that. Returns: 0, or why it does not."""
+        began = time.monotonic()
         while True:
-            began = time.monotonic()
             code, said = check_apart(what, self._options.broker)
-            took_s = time.monotonic() - began
+            took_s = exchanged_s(said)
             if not code and self._check_s is None:
                 self._check_s = took_s
-            if not code and took_s <= AS_FAST * (self._check_s or took_s) + AS_FAST_S:
+            if not code and self._check_s is not None and took_s <= AS_FAST * self._check_s + AS_FAST_S:
                 return 0
-            if waited_s >= DRAIN_AT_MOST_S or (code and self._check_s is None):
+            waited_s = time.monotonic() - began
+            if waited_s >= DRAIN_AT_MOST_S or self._check_s is None:
                 print(said, end="")
                 print("fleetrush: the targets are not as they were before the first level", file=sys.stderr)
                 return code if code in (USAGE, OUR_BUG) else UNTRUSTED
+            print(f"           the targets are still busy after {waited_s:.0f} s: waiting", flush=True)
             time.sleep(DRAIN_EVERY_S)
-            waited_s += took_s + DRAIN_EVERY_S
 
     def take_file(self, path: Path) -> None:
         """Take the servers' metrics from a file, now that it is written."""
@@ -309,7 +311,8 @@ class _Search:
 def _said(level: Mapping[str, Any]) -> str:
     """A run of a level in a line."""
     if level["burden"] is None:
-        return f"cannot be trusted: {'; '.join(level['reasons'])}" if level["reasons"] else "did not come to its end"
+        untrusted = verdict_of(level) == "untrusted"
+        return f"cannot be trusted: {'; '.join(level['reasons'])}" if untrusted else "did not come to its end"
     if level["aborted"]:
         return "the target gave in"
     worst = max(level["objectives"], key=lambda row: float(row["burden"]))

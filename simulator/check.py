@@ -132,6 +132,7 @@ class Account:
     persons: tuple[str, ...] = ()
     troubles: list[Trouble] = field(default_factory=list)
     exchanges: int = 0
+    seconds: float = 0.0
     undrivable: bool = False
     _hops: list[Hop] = field(default_factory=list)
 
@@ -144,6 +145,7 @@ class Account:
     ) -> None:
         """Tell one exchange; of a sign-in every hop, the form chosen, and on failure what was expected."""
         self.exchanges += 1
+        self.seconds += seconds
         hops, self._hops = self._hops, []
         self.say(narration.line(exchange, response, answer, trouble, seconds))
         if exchange.step.startswith("identity."):
@@ -211,7 +213,8 @@ async def _walk(order: Order, account: Account) -> int:
         device.line.close()
     await sockets.close()
     bad = len(account.troubles)
-    account.say(f"{account.exchanges} exchanges, {bad} not ok" + (f"; stopped at {stopped}" if stopped else ""))
+    at = f"; stopped at {stopped}" if stopped else ""
+    account.say(f"{account.exchanges} exchanges in {account.seconds:.3f} s, {bad} not ok{at}")
     return account.code
 
 

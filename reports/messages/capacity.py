@@ -21,10 +21,13 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         "{breaks} 台では守れませんでした。",
     ),
     "capacity.because_open": (
-        "The levels do not close the limit in: {why}. Kept every limit: {holds} devices; did not: {breaks}. So far: about"
-        " {devices} devices.",
-        "上限の位置を挟み込めませんでした: {why}。すべての上限を守った台数: {holds}、守れなかった台数: {breaks}。"
-        "現時点の目安: 約 {devices} 台。",
+        "The levels do not close the limit in: {why}. Kept every limit: {holds} devices; did not: {breaks}.",
+        "上限の位置を挟み込めませんでした: {why}。すべての上限を守った台数: {holds}、守れなかった台数: {breaks}。",
+    ),
+    "capacity.so_far": (" So far: about {devices} devices.", "現時点の目安: 約 {devices} 台。"),
+    "capacity.because_nothing": (
+        "Nothing is known yet: {why}, and no run so far can be judged.",
+        "まだ何も分かりません: {why}。判定できる実行がありません。",
     ),
     "capacity.because_harness": (
         "With {saturated} devices our own side could not keep up ({why}), before any limit was passed. This is not the"

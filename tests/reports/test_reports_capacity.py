@@ -221,7 +221,7 @@ def test_the_page_says_the_headline_first(tmp_path: Path, lang: Any) -> None:
             "not measured: --time 9 was over",
             "with 1,000 devices, in proportion",
             "by a run with 1,020 devices",
-            "4.0 MiB were sent for each update",
+            "4.19 MB were sent for each update",
             "3 of 6 cases: it was cut off before the others",
             "With the limit backend_cpu_share gave in (full: a share of 90 % or more): named so in 100 % of 500",
         ],

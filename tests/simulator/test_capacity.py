@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -41,21 +42,25 @@ class Fleet:
         self.calls: list[tuple[int, int | None, str]] = []
 
     def __call__(self, what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
-        assert what.devices is not None
         assert options.folder is not None
-        self.calls.append((what.devices, what.seed, options.folder.name))
+        devices = compose(what).scenario.devices
+        self.calls.append((devices, what.seed, options.folder.name))
         code = self.ends.get(len(self.calls))
         if code is not None:
             return None, code
-        untrusted = ["starts were late"] if what.devices >= self.ours else []
+        untrusted = ["starts were late"] if devices >= self.ours else []
         changes = {"seed": what.seed, "untrusted": untrusted}
-        turn = int(options.folder.name.rpartition("-")[2])
-        play(options.folder.parent, what.devices, LIMIT_S * (what.devices / self.capacity) ** 2, turn=turn, **changes)
+        kind, _, turn = options.folder.name.rpartition("-")
+        # a made run is called as a level is; nothing is played ninety times
+        number = int(turn) if kind.startswith("level") else 90
+        play(options.folder.parent, devices, LIMIT_S * (devices / self.capacity) ** 2, turn=number, **changes)
+        if number == 90:
+            (options.folder.parent / f"level-{devices:05d}-90").rename(options.folder)
         return options.folder, 3 if untrusted else 0
 
 
 def searched(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, fleet: Fleet, what: What | None = None, **options: Any
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fleet: Callable[..., Any], what: What | None = None, **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Search with made runs: the exit code, and capacity.json."""
     monkeypatch.setattr(command, "play_apart", fleet)
@@ -142,6 +147,89 @@ def test_an_interrupt_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (code, whole["ended"]["reason"], len(whole["levels"])) == (130, "interrupted", 2)
     (folder,) = tmp_path.iterdir()
     assert "interrupted" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_runs_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM while nothing is played: what was played is judged and reported, exit 130."""
+    fleet, before = Fleet(330), signal.getsignal(signal.SIGTERM)
+
+    def play_two(what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
+        if len(fleet.calls) == 2:
+            signal.raise_signal(number)
+        return fleet(what, options)
+
+    code, whole = searched(tmp_path, monkeypatch, play_two)
+    assert (code, whole["ended"]["reason"], len(whole["levels"])) == (130, "interrupted", 2)
+    (folder,) = tmp_path.iterdir()
+    assert "the search was interrupted" in (folder / "report.html").read_text()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_ifs_are_measured_or_rehearsed_and_marked_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured where asked: a bell is played; what is the scenario already, or a matter of devices that a level had,
+    is that level's; twice the devices cannot be played here, and are rehearsed with the reason. Exit as found."""
+    monkeypatch.setattr(
+        command,
+        "limits_missed",
+        lambda composition, engines: ["too few ports"] if composition.scenario.devices >= 700 else [],
+    )
+    fleet = Fleet(330)
+    slow = tmp_path / "slots.toml"
+    slow.write_text(
+        SLOTS.read_text()
+        .replace('end = "08:00:10"', 'end = "08:40"\ncompression = 100')
+        .replace('to = "08:00:08"', 'to = "08:30"')
+    )
+    code, whole = searched(
+        tmp_path / "runs", monkeypatch, fleet, What(str(slow), devices=350), what_ifs="measured", most=600
+    )
+    assert code == 0
+    rows = {row["name"]: row for row in whole["what_ifs"]}
+    assert [(name, row["way"], row["why"]) for name, row in rows.items()] == [
+        ("", "measured", ""),
+        ("ten_minute_bell", "measured", ""),
+        ("all_limits_expired", "measured", ""),
+        ("full_update", "measured", ""),
+        ("staff_2040", "measured", ""),
+        ("twice_devices", "rehearsed", "too few ports"),
+    ]
+    played = [folder for _, _, folder in fleet.calls if folder.startswith("what-if-")]
+    assert played == ["what-if-ten_minute_bell", "what-if-staff_2040"]
+    assert rows["staff_2040"]["devices"] == rows["staff_2040"]["of"] == 175
+    assert (rows["staff_2040"]["verdict"], rows[""]["verdict"]) == ("within", "beyond")
+    assert rows["full_update"]["folder"] == rows[""]["folder"]
+
+
+def test_an_interrupt_in_the_what_ifs_keeps_those_that_were_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search was over: its capacity is told, with the rows that there are; exit 130."""
+    count = Fleet(330)
+    searched(tmp_path / "first", monkeypatch, count, most=600)
+    fleet = Fleet(330, ends={len(count.calls) + 1: 130})
+    code, whole = searched(tmp_path / "second", monkeypatch, fleet, what_ifs="measured", most=600)
+    assert (code, whole["ended"]["reason"], whole["result"]["end"]) == (130, "complete", "found")
+    assert [row["name"] for row in whole["what_ifs"]] == [""]
+
+
+def test_a_level_for_which_there_are_too_few_accounts_is_not_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only a larger level lacks does not end the search with exit 2: that is how far we come, and why is told."""
+    whole_of = command.compose
+
+    def compose(what: What) -> Any:
+        if what.devices is not None and what.devices > 250:
+            raise UserError("--accounts people.csv: 250 accounts for more people")
+        return whole_of(what)
+
+    monkeypatch.setattr(command, "compose", compose)
+    code, whole = searched(tmp_path, monkeypatch, Fleet(330))
+    assert (code, whole["result"]["end"]) == (3, "harness")
+    assert whole["result"]["why"] == "--accounts people.csv: 250 accounts for more people"
 
 
 def test_a_search_that_recorded_nothing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,139 @@
+"""A search for the capacity of a system that the user named, a real process: what it is allowed, that the system is
+drained between levels, and what is kept when the search is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import alive, descendants, wait_for
+
+HERE = Path(__file__).parent
+SCENARIO = HERE / "data" / "scenarios" / "moment.toml"
+FLEETRUSH = [str(Path(sys.executable).with_name("fleetrush"))]
+LIMIT_S = 180
+
+
+@dataclass
+class Staging:
+    """An identity provider in a process of its own, which writes down what it was asked."""
+
+    metadata_url: str
+    recording: Path
+
+    def passwords_at(self) -> list[float]:
+        """The Unix second of every password that was posted to it."""
+        lines = [json.loads(line) for line in self.recording.read_text("utf-8").splitlines()]
+        return [line["at"] for line in lines if "/idp/login-actions/" in line["url"]]
+
+
+@pytest.fixture
+def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staging]:
+    """`fleetrush backend` as the city's staging copy: it knows the fleet's passwords."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    recording = tmp_path / "recording.jsonl"
+    environment = os.environ | {"PYTHONPATH": str(HERE / "recording"), "RECORDING": str(recording)}
+    argv = [*FLEETRUSH, "backend", str(SCENARIO)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment) as backend:
+        try:
+            assert backend.stdout is not None
+            said: dict[str, str] = {}
+            while "enrollment" not in said:
+                name, value = backend.stdout.readline().split()[:2]
+                said[name] = value
+            yield Staging(said["idp"] + "/idp/metadata", recording)
+        finally:
+            backend.send_signal(signal.SIGTERM)
+
+
+def search(folder: Path, targets: str, *arguments: str) -> subprocess.Popen[str]:
+    """A search among levels of twenty-odd devices that sign in within three seconds."""
+    (folder / "targets.toml").write_text(targets)
+    sizes = ["--devices", "20", "--compression", "20", "--what-ifs", "none"]
+    return subprocess.Popen(
+        [*FLEETRUSH, "capacity", str(SCENARIO), *sizes, "--targets", "targets.toml", "--out", "runs", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        start_new_session=True,
+    )
+
+
+def found(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder of the only search, and its capacity.json."""
+    (made,) = (folder / "runs").iterdir()
+    return made, json.loads((made / "capacity.json").read_text())
+
+
+def test_what_is_no_staging_copy_is_never_asked(tmp_path: Path) -> None:
+    """Without staging = true: exit 2, one line that says what to write, no folder, and not one connection."""
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.setblocking(False)
+        url = f"http://127.0.0.1:{provider.getsockname()[1]}/saml"
+        process = search(tmp_path, f'[targets.identity]\nurl = "{url}"\n')
+        said, _ = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 2
+        assert said == (
+            "fleetrush: target identity: a search for the capacity loads it until it gives in: name a copy that may,"
+            " with staging = true under [targets.identity]\n"
+        )
+        with pytest.raises(BlockingIOError):
+            provider.accept()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_staging_copy_is_searched_and_drained(tmp_path: Path, staging: Staging) -> None:
+    """Two levels, 20 and 24, that hold. By the provider's own record, before each level one device gets through alone,
+    twice (drained; and each run's own first), and only then the level comes. The headline says what was tested."""
+    process = search(
+        tmp_path, f'[targets.identity]\nurl = "{staging.metadata_url}"\nstaging = true\n', "--max-devices", "24"
+    )
+    said, _ = process.communicate(timeout=LIMIT_S)
+    # 3 is a machine too busy to be trusted, at one level or the other, twice
+    assert process.returncode in (3, 4), said
+    _, whole = found(tmp_path)
+    played = [level["devices"] for level in whole["levels"]]
+    assert ("At least 24 devices." if process.returncode == 4 else "Harness limit") in said
+    assert "Tested: identity;" in said
+    assert whole["targets"]["identity"]["basis"] == "target"
+    checks = said.count("the targets are still busy") + 2 * len(played)
+    at = staging.passwords_at()
+    assert len(at) == sum(played) + checks
+    begun = [level["began_utc"] for level in whole["levels"]]
+    ended = [level["ended_utc"] for level in whole["levels"]]
+    for level, (first, last) in zip(whole["levels"], zip(begun, ended, strict=True), strict=True):
+        assert sum(first <= one <= last for one in at) == level["devices"]
+    for last, first in zip(ended, begun[1:], strict=False):
+        assert sum(last < one < first for one in at) >= 2
+
+
+def test_an_interrupted_search(tmp_path: Path) -> None:
+    """Stopped while it plays (SIGTERM, as a pipeline does): exit 130, what was recorded is kept and marked as cut
+    short, the page says that it was interrupted, and no process is left."""
+    process = search(tmp_path, "")
+    try:
+        wait_for("a level", LIMIT_S, lambda: list(tmp_path.glob("runs/*/level-*/samples.npy")))
+        children = descendants(process.pid)
+        assert children
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=LIMIT_S)
+        wait_for("all gone", LIMIT_S, lambda: not any(alive(pid) for pid in children))
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    folder, whole = found(tmp_path)
+    assert whole["ended"]["reason"] == "interrupted"
+    assert [level["complete"] for level in whole["levels"]] == [False]
+    page = (folder / "report.html").read_text("utf-8")
+    for words in ("Nothing is known yet: the search was interrupted", "cut short"):
+        assert words in page, words
