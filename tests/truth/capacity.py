@@ -1,7 +1,7 @@
-"""Known capacities found: a stand-in that serves so many passwords at a time, each for so long, against what a queue
-with as many servers says of it; and how often the band of a search covers the truth.
+"""Known capacities found: a stand-in, and a staging copy, that serve so many passwords at a time, each for so long,
+against what a queue with as many servers says of it; and how often the band of a search covers the truth.
 
-About five minutes: two searches of some nine runs of fourteen seconds, and three hundred made searches.
+About ten minutes: three searches of some ten runs of fourteen seconds, and three hundred made searches.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import json
 import math
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ def rows() -> Iterator[Row]:
     """The rows of the table."""
     for slots, service_s in KNOWN:
         yield _found(slots, service_s)
+    yield _staged(*KNOWN[0])
     yield _covered()
 
 
@@ -61,8 +64,12 @@ def queue_capacity(slots: int, service_s: float, *, plays: int = 400, seed: int 
 
 
 def _p95(chance: np.random.Generator, count: int, slots: int, service_s: float) -> float:
-    typed = TYPING_MEDIAN_S * np.exp(TYPING_SIGMA * chance.standard_normal(count))
-    came: NDArray[np.float64] = np.sort(chance.uniform(0, ARRIVE_S, count) + typed)
+    return _p95_of(chance.uniform(0, ARRIVE_S, count), chance.standard_normal(count), slots, service_s)
+
+
+def _p95_of(arrive: NDArray[np.float64], typed: NDArray[np.float64], slots: int, service_s: float) -> float:
+    count = arrive.size
+    came: NDArray[np.float64] = np.sort(arrive + TYPING_MEDIAN_S * np.exp(TYPING_SIGMA * typed))
     left = np.empty(count)
     for at in range(count):
         # with equal service whoever came `slots` before has left first
@@ -71,25 +78,86 @@ def _p95(chance: np.random.Generator, count: int, slots: int, service_s: float) 
     return float(np.sort(left - came)[math.ceil(PERCENT / 100 * count) - 1])
 
 
+def one_fleet_range(slots: int, service_s: float, *, fleets: int = 400, seed: int = 2) -> tuple[float, float]:
+    """Between which capacities nearly all (99 %) lie when a fleet keeps its arrivals from run to run, as it does at a
+    target of yours: of each fleet, with how many of its devices the p95 passes the limit."""
+    chance, found = np.random.default_rng(seed), []
+    for _ in range(fleets):
+        arrive, typed = chance.uniform(0, ARRIVE_S, 1000), chance.standard_normal(1000)
+        low, high = 20, 1000
+        while high - low > 1:
+            middle = (low + high) // 2
+            passed = _p95_of(arrive[:middle], typed[:middle], slots, service_s) > LIMIT_S
+            low, high = (low, middle) if passed else (middle, high)
+        found.append(low)
+    return float(np.quantile(found, 0.005)), float(np.quantile(found, 0.995))
+
+
 def _found(slots: int, service_s: float) -> Row:
     known = queue_capacity(slots, service_s)
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "slots.toml"
-        file.write_text(scenario(slots, service_s))
-        start = str(round(0.8 * slots / service_s * ARRIVE_S))
-        told = ["capacity", str(file), "--devices", start, "--what-ifs", "none", "--out", folder, "--time", "4"]
-        done = subprocess.run([*FLEETRUSH, *told], capture_output=True, text=True, check=False)
-        made = next(Path(folder).glob("*-capacity-slots"), None)
-        result = json.loads((made / "capacity.json").read_text())["result"] if made else {"capacity": None}
+    code, result = _search(slots, service_s, scenario(slots, service_s))
     found = result["capacity"]
-    words = "nothing" if found is None else f"{found:,.0f} devices, {result['low']} to {result['high']}"
     return Row(
         f"known capacity: {slots} password(s) at a time, {1000 * service_s:g} ms each",
         f"within {WITHIN:.0%} of {known:,.0f} devices",
-        words,
-        done.returncode == 0 and found is not None and abs(found / known - 1) <= WITHIN,
-        f"`fleetrush capacity` from {start} devices, exit {done.returncode}; known by simulating the queue alone",
+        _words(result),
+        code == 0 and found is not None and abs(found / known - 1) <= WITHIN,
+        f"`fleetrush capacity` from {_start(slots, service_s)} devices, exit {code}; known by simulating the queue",
     )
+
+
+def _staged(slots: int, service_s: float) -> Row:
+    """The same against `fleetrush backend`, named as a staging copy, which is given the fault by its operator."""
+    low, high = one_fleet_range(slots, service_s)
+    argv = [*FLEETRUSH, "backend", str(SCENARIO)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as backend:
+        try:
+            assert backend.stdout is not None
+            said: dict[str, str] = {}
+            while "enrollment" not in said:
+                name, value = backend.stdout.readline().split()[:2]
+                said[name] = value
+            fault = {"where": "/idp/login-actions/", "kind": "slots", "slots": slots, "service_s": service_s}
+            headers = {"Authorization": f"Bearer {said['token']}"}
+            url = f"{said['operator']}/operator/inject_fault"
+            asked = urllib.request.Request(url, json.dumps(fault).encode(), headers)
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60).close()
+            targets = f'[targets.identity]\nurl = "{said["idp"]}/idp/metadata"\nstaging = true\n'
+            code, result = _search(slots, service_s, SCENARIO.read_text(), targets)
+        finally:
+            backend.terminate()
+    found = result["capacity"]
+    return Row(
+        "known capacity of a staging copy, drained between the levels",
+        f"{low:,.0f} to {high:,.0f} devices, as the fleet has it",
+        _words(result),
+        code == 0 and found is not None and low <= found <= high,
+        f"a named target with staging = true, exit {code}; the range by simulating the queue for 400 fleets",
+    )
+
+
+def _start(slots: int, service_s: float) -> int:
+    return round(0.8 * slots / service_s * ARRIVE_S)
+
+
+def _search(slots: int, service_s: float, text: str, targets: str = "") -> tuple[int, dict[str, Any]]:
+    """Search. Returns: the exit code, and what was found."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "slots.toml").write_text(text)
+        (folder / "targets.toml").write_text(targets)
+        told = ["capacity", str(folder / "slots.toml"), "--devices", str(_start(slots, service_s))]
+        told += ["--what-ifs", "none", "--out", name, "--time", "5"]
+        told += ["--targets", str(folder / "targets.toml")] if targets else []
+        done = subprocess.run([*FLEETRUSH, *told], capture_output=True, text=True, check=False)
+        made = next(folder.glob("*-capacity-slots"), None)
+        result = json.loads((made / "capacity.json").read_text())["result"] if made else {"capacity": None}
+    return done.returncode, result
+
+
+def _words(result: dict[str, Any]) -> str:
+    found = result["capacity"]
+    return "nothing" if found is None else f"{found:,.0f} devices, {result['low']} to {result['high']}"
 
 
 def _covered() -> Row:
