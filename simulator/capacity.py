@@ -26,6 +26,7 @@ from reports.messages import Lang
 from reports.runfolder import new_folder, open_run
 from reports.servermetrics import FILE as METRICS
 from reports.servermetrics import MetricsError, write_header, write_scrape
+from reports.wording import figure
 from scenarios.evidence import samples_needed
 from scenarios.load import planned
 from scenarios.schema import Scenario
@@ -316,7 +317,6 @@ def _said(level: Mapping[str, Any]) -> str:
     if level["aborted"]:
         return "the target gave in"
     worst = max(level["objectives"], key=lambda row: float(row["burden"]))
-    unit = " s" if worst["unit"] == "s" else ""
-    value = "not ok" if worst["value"] is None else f"{worst['value']:.3g}{unit}"
+    measured, allowed = (figure(worst[key], worst["unit"]) for key in ("value", "limit"))
     verdict = "beyond" if level["burden"] > 0 else "within"
-    return f"{verdict} the limits: {worst['name']} {value} of {worst['limit']:g}{unit}"
+    return f"{verdict} the limits: {worst['name']} {'not ok' if worst['value'] is None else measured} of {allowed}"
