@@ -109,7 +109,7 @@ def what_if(row: Mapping[str, Any], say: Say = ENGLISH) -> str:
     if row["why"]:
         said.append(say("whatifs.not_measured", why=say.heard(row["why"])))
     if row["verdict"]:
-        said.append(say(f"levels.{row['verdict']}"))
+        said.append(f"{say('levels.verdict')}: {say('levels.' + row['verdict'])}")
     if row["worst"]:
         measured, allowed = (wording.figure(row["worst"][key], row["worst"]["unit"]) for key in ("value", "limit"))
         said.append(f"{objective(row['worst']['name'], say)} {measured} / {allowed}")

@@ -83,7 +83,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "levels.devices": ("Devices", "台数"),
     "levels.verdict": ("Limits", "上限"),
     "levels.within": ("kept", "守った"),
-    "levels.beyond": ("passed", "超えた"),
+    "levels.beyond": ("not kept", "超えた"),
     "levels.untrusted": ("not to be trusted", "信頼できない"),
     "levels.cut": ("cut short", "途中で終了"),
     "levels.gave_in": ("the target gave in", "対象が耐えられなかった"),

@@ -147,7 +147,7 @@ def _search(slots: int, service_s: float, text: str, targets: str = "") -> tuple
         (folder / "slots.toml").write_text(text)
         (folder / "targets.toml").write_text(targets)
         told = ["capacity", str(folder / "slots.toml"), "--devices", str(_start(slots, service_s))]
-        told += ["--what-ifs", "none", "--out", name, "--time", "5"]
+        told += ["--what-ifs", "none", "--out", name, "--time", "8"]
         told += ["--targets", str(folder / "targets.toml")] if targets else []
         done = subprocess.run([*FLEETRUSH, *told], capture_output=True, text=True, check=False)
         made = next(folder.glob("*-capacity-slots"), None)
