@@ -207,10 +207,13 @@ def test_an_interrupt_in_the_what_ifs_keeps_those_that_were_played(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search was over: its capacity is told, with the rows that there are; exit 130."""
-    count = Fleet(330)
-    searched(tmp_path / "first", monkeypatch, count, most=600)
-    fleet = Fleet(330, ends={len(count.calls) + 1: 130})
-    code, whole = searched(tmp_path / "second", monkeypatch, fleet, what_ifs="measured", most=600)
+    fleet = Fleet(330)
+
+    def play_levels(what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
+        assert options.folder is not None
+        return fleet(what, options) if options.folder.name.startswith("level-") else (None, 130)
+
+    code, whole = searched(tmp_path, monkeypatch, play_levels, what_ifs="measured", most=600)
     assert (code, whole["ended"]["reason"], whole["result"]["end"]) == (130, "complete", "found")
     assert [row["name"] for row in whole["what_ifs"]] == [""]
 
