@@ -1,5 +1,5 @@
 """A search for the capacity of a system that the user named, a real process: what it is allowed, that the system is
-drained before a level."""
+drained between levels, and what is kept when the search is interrupted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import alive, descendants, wait_for
 
 HERE = Path(__file__).parent
 SCENARIO = HERE / "data" / "scenarios" / "moment.toml"
+LONGER = SCENARIO.with_name("slots.toml")
 FLEETRUSH = [str(Path(sys.executable).with_name("fleetrush"))]
 LIMIT_S = 300
 
@@ -54,13 +56,13 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staging
             backend.send_signal(signal.SIGTERM)
 
 
-def search(folder: Path, targets: str, *arguments: str) -> subprocess.Popen[str]:
-    """A search among levels of twenty-odd devices that sign in within a second."""
+def search(folder: Path, targets: str, *arguments: str, scenario: Path = SCENARIO) -> subprocess.Popen[str]:
+    """A search; of SCENARIO among levels of twenty-odd devices that sign in within a second."""
     (folder / "targets.toml").write_text(targets)
     told = [*arguments, "--targets", "targets.toml", "--what-ifs", "none", "--out", "runs"]
-    sizes = ["--devices", "20", "--compression", "40"]
+    sizes = ["--devices", "20", "--compression", "40"] if scenario == SCENARIO else []
     return subprocess.Popen(
-        [*FLEETRUSH, "capacity", str(SCENARIO), *sizes, *told],
+        [*FLEETRUSH, "capacity", str(scenario), *sizes, *told],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -111,3 +113,26 @@ def test_a_staging_copy_is_searched_and_drained(tmp_path: Path, staging: Staging
     for number, level in enumerate(whole["levels"]):
         before = sum(one < level["began_utc"] for one in at) - sum(played[:number])
         assert 2 * (number + 1) <= before <= 2 * (number + 1) + waited
+
+
+def test_an_interrupted_search(tmp_path: Path) -> None:
+    """Stopped while it plays (SIGTERM, as a pipeline does): exit 130, what was recorded is kept and marked as cut
+    short, the page says that it was interrupted, and no process is left."""
+    process = search(tmp_path, "", scenario=LONGER)
+    try:
+        recorded = "runs/*/level-*/samples.npy"
+        wait_for("samples", LIMIT_S, lambda: any(one.stat().st_size > 9_000 for one in tmp_path.glob(recorded)))
+        children = descendants(process.pid)
+        assert children
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=LIMIT_S)
+        wait_for("all gone", LIMIT_S, lambda: not any(alive(pid) for pid in children))
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    folder, whole = found(tmp_path)
+    assert whole["ended"]["reason"] == "interrupted"
+    assert [level["complete"] for level in whole["levels"]] == [False]
+    page = (folder / "report.html").read_text("utf-8")
+    for words in ("Nothing is known yet: the search was interrupted", "cut short"):
+        assert words in page, words
