@@ -32,31 +32,19 @@ _SHAPES: Final = re.compile(
 def public(data: RunData, summary: Mapping[str, Any]) -> tuple[RunData, dict[str, Any]]:
     """The run and its summary as anybody may see them; the samples are the same."""
     clean = _cleaner(data.run)
-    run = {
-        **data.run,
-        "scenario": {
-            **data.run["scenario"],
-            **{key: clean(data.run["scenario"][key]) for key in ("name", "title", "question")},
-        },
-        "targets": {name: {**target, "url": ""} for name, target in data.run["targets"].items()},
-        "machine": {key: data.run["machine"][key] for key in _KEPT_MACHINE if key in data.run["machine"]},
-        "command": f"fleetrush run {clean(summary['scenario'])} --seed {data.run['seed']}"
-        f" --devices {data.run['devices']} --compression {data.run['compression']:g}",
-        "folder": MASK,
-        "accounts": {**(data.run.get("accounts") or {}), "from": MASK},
-        "authorisation": None,
-        "enrollments": None,
-        "ended": clean(data.run["ended"]) if data.run.get("ended") else None,
-        "untrusted": clean(data.run.get("untrusted", [])),
-        "actions": clean(data.run.get("actions", [])),
-    }
     examples = [
         {"detail": "", "url": "", **{key: one[key] for key in _KEPT_EXAMPLE if key in one}} for one in data.examples
     ]
     health = [row if _OUR_PROCESS.fullmatch(str(row["who"])) else {**row, "who": MASK} for row in data.health]
-    said = ("scenario", "title", "question", "ended", "harness", "objectives", "comparison")
-    words = {key: clean(summary[key]) for key in said if key in summary}
-    return replace(data, run=run, examples=examples, health=health), {**summary, **words}
+    shown = replace(data, run=_run(data.run, clean), examples=examples, health=health)
+    return shown, _said(summary, clean)
+
+
+def public_series(run: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """run.json of its first run and the summary of repeated runs, as anybody may see them."""
+    clean = _cleaner(run)
+    shown = _run(run, clean)
+    return {**shown, "command": f"{shown['command']} --repeat {summary['planned_runs']}"}, _said(summary, clean)
 
 
 def public_search(run: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +67,32 @@ def public_search(run: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str,
     gave_in = whole["gave_in"] | ({"found": found} if "found" in whole["gave_in"] else {})
     cleaned: dict[str, Any] = clean(whole)
     return cleaned | {"command": command, "gave_in": gave_in}
+
+
+def _run(run: Mapping[str, Any], clean: Callable[[Any], Any]) -> dict[str, Any]:
+    """run.json without what identifies."""
+    words = {key: clean(run["scenario"][key]) for key in ("name", "title", "question")}
+    return {
+        **run,
+        "scenario": {**run["scenario"], **words},
+        "targets": {name: {**target, "url": ""} for name, target in run["targets"].items()},
+        "machine": {key: run["machine"][key] for key in _KEPT_MACHINE if key in run["machine"]},
+        "command": f"fleetrush run {words['name']} --seed {run['seed']}"
+        f" --devices {run['devices']} --compression {run['compression']:g}",
+        "folder": MASK,
+        "accounts": {**(run.get("accounts") or {}), "from": MASK},
+        "authorisation": None,
+        "enrollments": None,
+        "ended": clean(run["ended"]) if run.get("ended") else None,
+        "untrusted": clean(run.get("untrusted", [])),
+        "actions": clean(run.get("actions", [])),
+    }
+
+
+def _said(summary: Mapping[str, Any], clean: Callable[[Any], Any]) -> dict[str, Any]:
+    """A summary whose sentences are cleaned; its figures are the same."""
+    said = ("scenario", "title", "question", "ended", "harness", "objectives", "comparison", "runs")
+    return {**summary, **{key: clean(summary[key]) for key in said if key in summary}}
 
 
 def _cleaner(run: Mapping[str, Any]) -> Callable[[Any], Any]:

@@ -11,23 +11,26 @@ from typing import Any
 from reports import wording
 from reports.html import render
 from reports.messages import ENGLISH, Say
+from reports.runfolder import PAGE
 from reports.sections import compared
 from reports.series_advice import series_advice
 
 
-def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH) -> str:
+def series_page(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say = ENGLISH, *, run_page: str = PAGE) -> str:
     """The page.
 
     Args:
         run: run.json of the first run, with the `command` of the series.
         summary: summary.json of the series, with the `steps` of the first run.
         say: its language.
+        run_page: the page that each run has in its folder.
     """
     return render(
         "series.html.j2",
         say,
         run=run,
         summary=summary,
+        run_page=run_page,
         headline=wording.headline(run, summary, say),
         standing=wording.standing(run, summary, say),
         rows=[_row(row, summary) for row in summary["objectives"]],

@@ -98,8 +98,8 @@ def report_again(
     """Report recorded runs, series of them and searches for the capacity again.
 
     Args:
-        public, pdf, against: as in conclude, for runs; a series has its runs made public, a search its own page and
-            its runs.
+        public, pdf, against: as in conclude, for runs; a series or a search has its own pages made public, and those
+            of its runs.
         samples: where to write all samples of the one run (reports.exports); None: nowhere.
 
     Returns: the highest exit code of them. Raises: UserError for what is neither, and where no PDF can be made.
@@ -131,7 +131,7 @@ def _series_again(path: Path, lang: Lang, *, public: bool, against: Against | No
     try:
         for run in sorted(path.glob("run-*")):
             conclude(run, io.StringIO(), lang, public=public)
-        return conclude_series(path, sys.stdout, lang, against)
+        return conclude_series(path, sys.stdout, lang, against, public=public)
     except (RunFolderError, SampleFileError) as error:
         raise UserError(str(error)) from None
 

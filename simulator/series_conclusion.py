@@ -17,8 +17,21 @@ from reports.council import Waits, series_council, waits_of
 from reports.junit import junit
 from reports.messages import Lang, Say
 from reports.objectives import exit_code
+from reports.public import public_series
 from reports.repeat import OneRun, judge_series
-from reports.runfolder import COUNCIL, JUNIT, PAGE, RUN, SUMMARY, RunFolderError, open_run, write_json, write_whole
+from reports.runfolder import (
+    COUNCIL,
+    JUNIT,
+    PAGE,
+    PUBLIC_COUNCIL,
+    PUBLIC_PAGE,
+    RUN,
+    SUMMARY,
+    RunFolderError,
+    open_run,
+    write_json,
+    write_whole,
+)
 from reports.series_page import series_page
 from reports.seriesfolder import read_series, read_whole
 from reports.shown import Shown, shown
@@ -27,9 +40,14 @@ from reports.tables import SUMMARY_CSV, csv_bytes, series_rows
 from reports.text import series_text
 
 
-def conclude_series(path: Path, out: TextIO, lang: Lang, against: Against | None = None) -> int:
+def conclude_series(
+    path: Path, out: TextIO, lang: Lang, against: Against | None = None, *, public: bool = False
+) -> int:
     """Judge and report a series whose runs have been concluded, held against earlier runs and series if any are named.
 
+    Args:
+        public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was;
+            the runs have theirs already.
     Returns: 0, 1, 3 or 4 (reports.objectives.exit_code). Raises: RunFolderError for what is no whole series.
     """
     series, folders = read_series(path)
@@ -51,7 +69,12 @@ def conclude_series(path: Path, out: TextIO, lang: Lang, against: Against | None
     told = {**summary, "steps": runs[0].summary["steps"]}
     write_whole(path / PAGE, series_page({**first, "command": series["command"]}, told, say).encode())
     write_whole(path / COUNCIL, series_council(first, told, waits, say).encode())
-    out.write("\n" + series_text(first, told, str(path / PAGE)))
+    if public:
+        shown_run, shown_told = public_series(first, told)
+        page = series_page(shown_run, shown_told, say, run_page=PUBLIC_PAGE)
+        write_whole(path / PUBLIC_PAGE, page.encode())
+        write_whole(path / PUBLIC_COUNCIL, series_council(shown_run, shown_told, waits, say).encode())
+    out.write("\n" + series_text(first, told, str(path / (PUBLIC_PAGE if public else PAGE))))
     return exit_code(summary)
 
 

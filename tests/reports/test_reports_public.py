@@ -1,5 +1,6 @@
 """The pages for everybody: searched for every value of the run that tells whose systems and accounts it met."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from reports.council import council
 from reports.messages import Say
 from reports.page import page
 from reports.public import MASK, public
-from reports.runfolder import RunData
+from reports.runfolder import RunData, write_json
 from reports.summary import summarise
+from simulator.conclusion import report_again
 
 SECRETS = (
     "idp-staging.city.example",
@@ -94,6 +96,33 @@ def test_nothing_that_identifies_is_left(data: RunData, lang: str) -> None:
         assert secret.lower() not in masked, secret
     for part in ("city.example", "sato", "yamada", "loadbox", "secretkernel"):
         assert part not in masked, part
+
+
+def test_a_series_shows_no_more_than_its_runs(
+    data: RunData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report SERIES --public`: its page and sheet name nothing of SECRETS that the full page names; its links lead to
+    the public pages of its runs, which are there."""
+    folder, names = tmp_path / "monday-before-the-rollout-repeat", ("run-01", "run-02", "run-03")
+    for name in names:
+        shutil.copytree(data.path, folder / name)
+    told = {"format": 1, "scenario": "morning_peak", "hash": data.run["hash"], "planned": 3}
+    told |= {"command": data.run["command"], "began_utc": "2026-01-15T00:00:00+00:00"}
+    ends = {"ended": {"reason": "complete", "detail": ""}, "runs": [{"run": name, "exit": 0} for name in names]}
+    write_json(folder / "series.json", told | ends)
+    report_again([folder], public=True)
+    capsys.readouterr()
+    full = (folder / "report.html").read_text()
+    assert sum(secret in full for secret in SECRETS) >= 8
+    masked = ((folder / "report-public.html").read_text() + (folder / "council-public.html").read_text()).lower()
+    for secret in (*SECRETS, "sato", "yamada", "loadbox", "secretkernel"):
+        assert secret.lower() not in masked, secret
+    assert "fleetrush run morning_peak --seed 1" in masked
+    assert "--repeat 3" in masked
+    for name in names:
+        assert f'href="{name}/report-public.html"' in masked
+        assert (folder / name / "report-public.html").is_file()
+    assert '/report.html"' not in masked
 
 
 def test_what_does_not_identify_is_the_same(data: RunData) -> None:
