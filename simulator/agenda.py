@@ -69,16 +69,15 @@ class Agenda:
 
     def pop(self, now: float) -> Start | None:
         """Take the next start that is due by `now`."""
-        while self._heap and self._heap[0][0] <= now:
-            _, serial, start = heapq.heappop(self._heap)
-            if start.trigger == _PLANNED:
-                self._planned -= 1
-                return start
-            waiting = self._waiting[start.journey]
-            if waiting.get(start.device) == serial:
-                del waiting[start.device]
-                return start
-        return None
+        self._skip_dropped()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        start = heapq.heappop(self._heap)[2]
+        if start.trigger == _PLANNED:
+            self._planned -= 1
+        else:
+            del self._waiting[start.journey][start.device]
+        return start
 
     def _skip_dropped(self) -> None:
         while self._heap:
