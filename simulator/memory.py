@@ -10,17 +10,15 @@ import selectors
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from simulator.backend.core import Core
-from simulator.protocols.messages import Broken, Push, PushLine, PushLogin, Request, Response, Sink, Unknown
+from simulator.protocols.messages import Push, PushLine, PushLogin, Request, Response, Sink, Unknown
 from simulator.wire.address import locate
 from simulator.wire.cookies import CookieJar
+from simulator.wire.redirects import leads_on, redirected
 
 # An ordinary working day at midnight UTC: what protocols write into messages must not depend on when one rehearses.
 UTC_0 = 1_775_001_600.0
-
-_REDIRECTS = frozenset({301, 302, 303, 307})
 
 
 class _Jump(selectors.SelectSelector):
@@ -147,11 +145,10 @@ class MemoryWire:
         left = request.redirects
         while True:
             response = await self._once(request, deadline)
-            location = response.header("location")
-            if not left or response.status not in _REDIRECTS or not location:
+            if not left or not leads_on(request, response):
                 return response
             left -= 1
-            request = _redirected(request, response.status, urljoin(request.url, location))
+            request = redirected(request, response)
 
     async def _once(self, request: Request, deadline: float) -> Response:
         now, (origin, target) = self._air.clock.now(), locate(request.url)
@@ -163,11 +160,3 @@ class MemoryWire:
             self._cookies.store(origin.host, target, https=False, lines=said, now=now)
         status, headers, body = response.status, response.headers, response.body
         return Response(status, headers, body, request.url, len(body), len(request.body))
-
-
-def _redirected(request: Request, status: int, url: str) -> Request:
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise Broken("bad_redirect", "not an http(s) location")
-    if status == 307 or request.method == "GET":
-        return replace(request, url=url)
-    return replace(request, method="GET", url=url, body=b"")

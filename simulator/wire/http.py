@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from simulator.protocols.messages import Broken, Request, Response, Sink, Trouble
-from simulator.wire.address import Origin, follow, locate
+from simulator.wire.address import Origin, locate
 from simulator.wire.connection import Limits
 from simulator.wire.content import ACCEPTED, decoded
 from simulator.wire.cookies import CookieJar
 from simulator.wire.guard import Guard
 from simulator.wire.lane import Lane
 from simulator.wire.opener import Opener
+from simulator.wire.redirects import leads_on, redirected
 from simulator.wire.tls import TlsSettings
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # What speaks of a body goes with it (Fetch standard, "request-body-header name").
-_OF_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
-_OF_ORIGIN = frozenset({"authorization"})
 
 
 class Hop(NamedTuple):
@@ -154,13 +151,13 @@ class HttpLine:
             response = await self._once(request, sink, deadline)
             bytes_in += response.bytes_in
             bytes_out += response.bytes_out
-            if not _leads_on(request, response):
+            if not leads_on(request, response):
                 response.bytes_in, response.bytes_out = bytes_in, bytes_out
                 return response
             if not redirects:
                 raise Broken("too_many_redirects", f"more than {request.redirects}", status=response.status)
             redirects -= 1
-            request = _redirected(request, response)
+            request = redirected(request, response)
 
     async def _once(self, request: Request, sink: Sink | None, deadline: float) -> Response:
         """One request and its answer."""
@@ -204,7 +201,7 @@ class HttpLine:
         if self._pool.watch is not None:
             self._pool.watch(Hop(method, url, status, told.headers, time.monotonic() - began))
         response = Response(status, told.headers, plain, url, answer.bytes_in, bytes_out)
-        if told.coding and plain and not _leads_on(request, response):
+        if told.coding and plain and not leads_on(request, response):
             response.body = decoded(plain, told.coding, limit=self._pool.limits.body_bytes, status=status)
         return response
 
@@ -283,28 +280,3 @@ def _place(url: str) -> tuple[Origin, str]:
         return locate(url)
     except ValueError:
         raise Broken("bad_value", "a URL that is not http or https, or has no host and port to reach") from None
-
-
-def _without(headers: tuple[tuple[str, str], ...], names: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in headers if pair[0].lower() not in names)
-
-
-def _leads_on(request: Request, response: Response) -> bool:
-    """Whether an answer is a redirect, and the request one that follows such."""
-    return bool(request.redirects and response.status in _REDIRECTS and response.header("location"))
-
-
-def _redirected(request: Request, response: Response) -> Request:
-    """What a redirect has to be asked next. Raises: Broken."""
-    method, headers, body, status = request.method, request.headers, request.body, response.status
-    try:
-        url = follow(request.url, response.header("location"))
-    except ValueError:
-        raise Broken("bad_redirect", "not http or https, or no host and port to reach", status=status) from None
-    if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
-        method, body = "GET", b""
-        headers = _without(headers, _OF_BODY)
-    if _place(url)[0] != _place(request.url)[0]:
-        # Another origin does not get what was meant for this one (Fetch standard, "HTTP-redirect fetch").
-        headers = _without(headers, _OF_ORIGIN)
-    return replace(request, method=method, url=url, headers=headers, body=body)
