@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import wording
-from reports.bands import RUNS_AT_LEAST, between_runs
+from reports.bands import RUNS_AT_LEAST, SHORTEST_S, between_runs
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.percentiles import Ranked, rank_of
@@ -28,7 +28,6 @@ _OK: Final = OUTCOMES.index("ok")
 _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 _LONGEST_TITLE: Final = 80
 _LONGEST_QUESTION: Final = 200
-_SHORTEST_S: Final = 1e-6
 _MOODS: Final = {"gave_in": "fail", "worse": "fail", "cut_short": "unknown", "unjudged": "unknown"}
 
 
@@ -177,7 +176,7 @@ def _typical(values_s: Sequence[float], say: Say) -> tuple[str, str]:
 
     if len(values_s) < RUNS_AT_LEAST:
         return seconds(max(values_s)), ""
-    band = between_runs([max(value, _SHORTEST_S) for value in values_s])
+    band = between_runs([max(value, SHORTEST_S) for value in values_s])
     return seconds(band.middle), say("council.between", low=seconds(band.low), high=seconds(band.high))
 
 

@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reports.bands import RUNS_AT_LEAST, between_runs
+from reports.bands import RUNS_AT_LEAST, SHORTEST_S, between_runs
 from reports.objectives import Verdict, combined
 from reports.runfolder import FORMAT
 from reports.summary import ABORTED
 
 COMPLETE: Final = "complete"
-_LEAST_S: Final = 1e-6
-"""Figures are rounded to microseconds; a logarithm needs one above 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def _unjudged(row: Mapping[str, Any], barred: str) -> dict[str, Any]:
 
 
 def _judge_times(row: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, str]:
-    values = [math.inf if one["value"] is None else max(float(one["value"]), _LEAST_S) for one in rows]
+    values = [math.inf if one["value"] is None else max(float(one["value"]), SHORTEST_S) for one in rows]
     band = between_runs(values, clock=row["unit"] == "clock")
     row |= {"value": _finite(band.middle), "low": _finite(band.low), "high": _finite(band.high)}
     if math.isinf(band.middle):

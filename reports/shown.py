@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.bands import SHORTEST_S
 from reports.record import OPERATOR, OUTCOMES
 from reports.repeat import OneRun, judge_series
 from reports.runfolder import RunData, open_run
@@ -21,7 +22,6 @@ from reports.seriesfolder import is_series, read_series
 from reports.steps import Steps
 from reports.summary import summarise
 
-_SHORTEST_S: Final = 1e-6
 _OK: Final = OUTCOMES.index("ok")
 _FROM: Final = {"latency": "due", "service": "sent"}
 
@@ -111,14 +111,14 @@ def is_of_all_times(row: Mapping[str, Any]) -> bool:
 
 def logarithm(seconds: float) -> float:
     """Of a time, which is a microsecond at least."""
-    return math.log(max(seconds, _SHORTEST_S))
+    return math.log(max(seconds, SHORTEST_S))
 
 
 def _by_device(steps: Steps, step: str, measure: str, size: int) -> NDArray[np.float64]:
     """By fleet row, the mean logarithm of the seconds that the device's own ok ones of a step took; NaN without any."""
     rows = steps.rows(step)
     rows = rows[(rows["outcome"] == _OK) & (rows["device"] != OPERATOR)]
-    logs = np.log(np.maximum(rows["done"] - rows[_FROM[measure]], _SHORTEST_S))
+    logs = np.log(np.maximum(rows["done"] - rows[_FROM[measure]], SHORTEST_S))
     counts = np.bincount(rows["device"], minlength=size)
     with np.errstate(invalid="ignore"):
         found: NDArray[np.float64] = np.bincount(rows["device"], logs, minlength=size) / counts
