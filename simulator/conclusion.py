@@ -138,9 +138,9 @@ def _series_again(path: Path, lang: Lang, *, public: bool, against: Against | No
 
 def _search_again(path: Path, lang: Lang, *, public: bool, pdf: Path | None) -> int:
     try:
-        # its public page leads to those of its runs
-        for run in (run for pattern in (LEVELS, WHAT_IF_RUNS) for run in sorted(path.glob(pattern)) if public):
-            conclude(run, io.StringIO(), lang, public=True)
+        if public:  # its page leads to those of its runs
+            for run in sorted([*path.glob(LEVELS), *path.glob(WHAT_IF_RUNS)]):
+                conclude(run, io.StringIO(), lang, public=True)
     except (RunFolderError, SampleFileError) as error:
         raise UserError(str(error)) from None
     return judge_again(path, sys.stdout, lang, public=public, pdf=pdf)
