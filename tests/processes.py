@@ -1,9 +1,10 @@
-"""Other processes as tests look at them: who descends from whom, who lives, and waiting for what they do."""
+"""Other processes as tests look at them: who descends from whom, who lives, what they say, and waiting for it."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -34,3 +35,22 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def announced(lines: Iterable[str]) -> dict[str, str]:
+    """What `fleetrush backend` says on its standard output once it is up: each service's address, and its tokens."""
+    said: dict[str, str] = {}
+    for line in lines:
+        name, value = line.split()[:2]
+        said[name] = value
+        if name == "enrollment":
+            return said
+    raise AssertionError(f"the backend did not start: {said}")
+
+
+def peak_mib() -> float:
+    """The most memory that this process itself had resident (proc(5), VmHWM); getrusage(2) also counts what its parent
+    had when it was started."""
+    told = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert told is not None
+    return int(told[1]) / 1024

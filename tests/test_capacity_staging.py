@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import alive, descendants, wait_for
+from processes import alive, announced, descendants, wait_for
 
 HERE = Path(__file__).parent
 SCENARIO = HERE / "data" / "scenarios" / "moment.toml"
@@ -47,10 +47,7 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staging
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment) as backend:
         try:
             assert backend.stdout is not None
-            said: dict[str, str] = {}
-            while "enrollment" not in said:
-                name, value = backend.stdout.readline().split()[:2]
-                said[name] = value
+            said = announced(backend.stdout)
             yield Staging(said["idp"] + "/idp/metadata", recording)
         finally:
             backend.send_signal(signal.SIGTERM)

@@ -19,12 +19,13 @@ SUMMARY_S, PAGE_S, MOST_GIB = 5.0, 20.0, 1.5
 # The peak is the address space's own: what getrusage tells was begun by whoever started the process. It counts the
 # mapped samples too, 0.52 GiB that the kernel may take back.
 _CHILD = """
-import json, re, sys, time
+import json, sys, time
 from pathlib import Path
 from reports.page import page
 from reports.runfolder import open_run
 from reports.steps import Steps
 from reports.summary import summarise
+from tests.processes import peak_mib
 began = time.perf_counter()
 data = open_run(Path(sys.argv[1]))
 steps = Steps(data.run, data.samples)
@@ -35,7 +36,7 @@ if sys.argv[2] == "page":
 else:
     size = 0
 print(json.dumps([summed_up - began, time.perf_counter() - began, data.samples.size, size,
-                  int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**20]))
+                  peak_mib() / 1024]))
 """
 
 

@@ -11,16 +11,17 @@ from tests.tables import Row
 DEVICES, ROUNDS = 1_000_000, 5
 MOST_S, MOST_MB = 2.0, 250.0
 PROGRAM = f"""
-import resource, time
+import time
 from scenarios.load import Overrides, load
 from simulator.composition import KNOWN
 from simulator.fleet import make_fleet
 from simulator.timetable import make_timetable
+from tests.processes import peak_mib
 scenario = load("morning_peak", known=KNOWN, overrides=Overrides(devices={DEVICES}), judged=False)
 began = time.perf_counter()
 starts = make_timetable(scenario, make_fleet(scenario.organisation, scenario.devices, scenario.seed))
 took = time.perf_counter() - began
-print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, len(starts))
+print(took, peak_mib() * 2**20 / 1e6, len(starts))
 """
 
 

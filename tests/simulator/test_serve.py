@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from processes import announced
 
 KEYS = Path(__file__).parent.parent / "data/chromium-test-keys.json"
 ORDER = ("management", "identity", "idp", "updates", "operator", "push")
@@ -31,12 +32,7 @@ def backend(*options: str) -> Iterator[dict[str, str]]:
     with subprocess.Popen(command(*options), stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
-            said: dict[str, str] = {}
-            for line in process.stdout:
-                name, value = line.split()[:2]
-                said[name] = value
-                if "enrollment" in said:
-                    break
+            said = announced(process.stdout)
             assert {*ORDER, "token", "enrollment"} <= set(said), "it did not start"
             yield said
         finally:

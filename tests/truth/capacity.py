@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from reports.capacity_fit import fit
 from reports.capacity_search import Bounds, Played, Stop, next_play
+from tests.processes import announced
 from tests.tables import Row
 
 SCENARIO = Path(__file__).parents[1] / "data" / "scenarios" / "slots.toml"
@@ -113,10 +114,7 @@ def _staged(slots: int, service_s: float) -> Row:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as backend:
         try:
             assert backend.stdout is not None
-            said: dict[str, str] = {}
-            while "enrollment" not in said:
-                name, value = backend.stdout.readline().split()[:2]
-                said[name] = value
+            said = announced(backend.stdout)
             fault = {"where": "/idp/login-actions/", "kind": "slots", "slots": slots, "service_s": service_s}
             headers = {"Authorization": f"Bearer {said['token']}"}
             url = f"{said['operator']}/operator/inject_fault"

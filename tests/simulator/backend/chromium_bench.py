@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import pytest
 import websocket
 from chromium_proxy import API, Proxy, Said
+from processes import announced
 
 from simulator.protocols import management_pb2 as pb
 
@@ -86,12 +87,7 @@ class Backend:
             start_new_session=True,
         )
         assert self._process.stdout is not None
-        self.urls: dict[str, str] = {}
-        for line in self._process.stdout:
-            name, url = line.split()[:2]
-            self.urls[name] = url
-            if name == "enrollment":
-                break
+        self.urls = announced(self._process.stdout)
 
     def operate(self, act: str, **told: object) -> dict[str, Any]:
         """One act of the operator API that must succeed."""
