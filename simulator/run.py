@@ -257,7 +257,7 @@ class Recording:
     def ended(self) -> None:
         """Write how it ended."""
         assert self.conductor is not None
-        self._progress.show(time.monotonic() - self.conductor.t0, last=True)
+        self._progress.show(self._now(), last=True)
         if self._keeper is not None:
             self._keeper.close()
         self._look_after_stand_ins()
