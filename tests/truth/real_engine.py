@@ -120,7 +120,7 @@ def _engine(order: Order, serving: subprocess.Popen[bytes]) -> tuple[float, Samp
                 elif kind == pipe.END:
                     told = json.loads(payload)
     recorded = np.frombuffer(bytes(samples), SAMPLE)
-    ours = {REASONS[reason] for reason in np.unique(recorded["reason"])} & OURS.keys()
+    ours = {REASONS[reason] for reason in np.unique(recorded["reason"])}.intersection(OURS)
     if told["samples"] != recorded.size or ours:
         raise RuntimeError(f"the engine sent {told}, {recorded.size} samples arrived, {sorted(ours)}")
     return t0, recorded, health
