@@ -154,6 +154,8 @@ def test_a_signal_between_two_runs_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """Ctrl-C and SIGTERM while nothing is played: what was played is judged and reported, exit 130."""
+    # As a terminal starts it: whoever is started in the background by a script ignores SIGINT.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     fleet, before = Fleet(330), signal.getsignal(signal.SIGTERM)
 
     def play_two(what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
@@ -161,7 +163,10 @@ def test_a_signal_between_two_runs_ends_it(
             signal.raise_signal(number)
         return fleet(what, options)
 
-    code, whole = searched(tmp_path, monkeypatch, play_two)
+    try:
+        code, whole = searched(tmp_path, monkeypatch, play_two)
+    finally:
+        signal.signal(signal.SIGINT, ours)
     assert (code, whole["ended"]["reason"], len(whole["levels"])) == (130, "interrupted", 2)
     (folder,) = tmp_path.iterdir()
     assert "the search was interrupted" in (folder / "report.html").read_text()
