@@ -36,6 +36,22 @@ class RunOptions:
     against: Against | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CapacityOptions:
+    """How a search is played. `most` devices at most (None: ten times the first level); `server_metrics` is a URL or a
+    CSV file; `what_ifs` one of WAYS."""
+
+    engines: int = 1
+    broker: str = "embedded"
+    base: Path = Path("runs")
+    most: int | None = None
+    minutes: float = SEARCH_MINUTES
+    precision: float = 0.1
+    server_metrics: str | None = None
+    what_ifs: str = "rehearsed"
+    lang: Lang = "en"
+
+
 def what_of(options: argparse.Namespace) -> What:
     """What is played, against what: the options that all playing and planning commands share."""
     return What(

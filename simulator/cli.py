@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from simulator.arguments import against_of, run_options_of, what_of
+from simulator.arguments import CapacityOptions, against_of, run_options_of, what_of
 from simulator.composition import What
 from simulator.errors import UserError
 from simulator.options import parser_of_all
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _capacity(options: argparse.Namespace) -> int:
-    from simulator.capacity import CapacityOptions, capacity
+    from simulator.capacity import capacity
 
     how = CapacityOptions(
         options.engines,

@@ -28,6 +28,11 @@ TIMEOUT_S = 10.0
 _EXPECTED = "expected metrics in Prometheus' text format, from a host that is loopback or in [authorisation]"
 
 
+def is_url(source: str) -> bool:
+    """Whether metrics are to be scraped there; anything else is a file."""
+    return source.startswith(("http://", "https://"))
+
+
 def start_scraping(url: str, targets: Targets, hear: Callable[[float, Mapping[str, float]], None]) -> Child:
     """Scrape until the child is ended.
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from reports.capacity import FILE
-from simulator import capacity as command
-from simulator.arguments import RunOptions
-from simulator.capacity import CapacityOptions, capacity, least_devices
+from simulator import levels
+from simulator.arguments import CapacityOptions, RunOptions
+from simulator.capacity import capacity
 from simulator.composition import What, compose
 from simulator.errors import UserError
+from simulator.levels import least_devices
 from tests.reports.made_levels import LIMIT_S, play
 
 SLOTS = Path(__file__).parents[1] / "data" / "scenarios" / "slots.toml"
@@ -63,7 +64,7 @@ def searched(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fleet: Callable[..., Any], what: What | None = None, **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Search with made runs: the exit code, and capacity.json."""
-    monkeypatch.setattr(command, "play_apart", fleet)
+    monkeypatch.setattr(levels, "play_apart", fleet)
     told = CapacityOptions(base=folder, **({"what_ifs": "none"} | options))
     code = capacity(what or What(str(SLOTS), devices=200), told)
     made = list(folder.glob("*-capacity-slots"))
@@ -115,7 +116,7 @@ def test_our_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_level_that_this_machine_cannot_carry_is_not_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `plan` says cannot be played saturates us; its reason is kept."""
     monkeypatch.setattr(
-        command,
+        levels,
         "limits_missed",
         lambda composition, engines: ["too few ports"] if composition.scenario.devices > 500 else [],
     )
@@ -177,7 +178,7 @@ def test_what_ifs_are_measured_or_rehearsed_and_marked_so(tmp_path: Path, monkey
     """Measured where asked: a bell is played; what is the scenario already, or a matter of devices that a level had,
     is that level's; twice the devices cannot be played here, and are rehearsed with the reason. Exit as found."""
     monkeypatch.setattr(
-        command,
+        levels,
         "limits_missed",
         lambda composition, engines: ["too few ports"] if composition.scenario.devices >= 700 else [],
     )
@@ -227,14 +228,14 @@ def test_a_level_for_which_there_are_too_few_accounts_is_not_played(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What only a larger level lacks does not end the search with exit 2: that is how far we come, and why is told."""
-    whole_of = command.compose
+    whole_of = levels.compose
 
     def compose(what: What) -> Any:
         if what.devices is not None and what.devices > 250:
             raise UserError("--accounts people.csv: 250 accounts for more people")
         return whole_of(what)
 
-    monkeypatch.setattr(command, "compose", compose)
+    monkeypatch.setattr(levels, "compose", compose)
     code, whole = searched(tmp_path, monkeypatch, Fleet(330))
     assert (code, whole["result"]["end"]) == (3, "harness")
     assert whole["result"]["why"] == "--accounts people.csv: 250 accounts for more people"
@@ -270,7 +271,7 @@ def test_what_cannot_be_searched_for(
 ) -> None:
     """One clear line each, before anything is played; no folder is left."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "play_apart", lambda *told, **more: pytest.fail("played"))
+    monkeypatch.setattr(levels, "play_apart", lambda *told, **more: pytest.fail("played"))
     with pytest.raises(UserError, match=said) as refused:
         capacity(What(str(SLOTS), devices=200, **what), CapacityOptions(base=tmp_path / "runs", **options))
     assert len(refused.value.lines) == 1
@@ -320,7 +321,7 @@ def metrics() -> Iterator[str]:
 
 def test_metrics_that_are_none(tmp_path: Path, metrics: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address without metrics, and one that the guard refuses: one line, nothing played."""
-    monkeypatch.setattr(command, "play_apart", lambda *told, **more: pytest.fail("played"))
+    monkeypatch.setattr(levels, "play_apart", lambda *told, **more: pytest.fail("played"))
     for url, said in ((f"{metrics}/other", "no metrics in the answer"), ("http://192.0.2.1/metrics", "authorisation")):
         with pytest.raises(UserError, match=f"--server-metrics {url}.*{said}"):
             capacity(What(str(SLOTS), devices=200), CapacityOptions(base=tmp_path, server_metrics=url))
