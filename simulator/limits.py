@@ -56,8 +56,7 @@ class Needs:
 
     def brokers(self, machine: Machine) -> int:
         """How many stand-in brokers carry the push lines: one holds no more than its files, and half the ports that one
-        address has towards it. Linux hands out every second port first, and once those are gone looks through all of
-        them in vain at each connect (net/ipv4/inet_hashtables.c): 10 us of CPU before, measured, and 1.4 ms after."""
+        address has towards it (see slow)."""
         if not self.broker:
             return 0
         rooms = [machine.files - SPARE_FILES] if machine.files is not None else []
@@ -110,7 +109,7 @@ def missed(needs: Needs, machine: Machine) -> Iterator[str]:
             f"open files: the stand-in backend needs {needs.backend_files:,} and may have {files:,} (ulimit -Hn): raise"
             " that limit, spread the arrivals (a lower --compression), or play fewer --devices"
         )
-    room = machine.ports * max(1, len(needs.sources))
+    room = _room(needs, machine)
     if machine.ports and not needs.broker and needs.lines > room:
         yield (
             f"ports: {max(1, len(needs.sources))} address(es) of this machine have {room:,} for connections to one"
@@ -133,6 +132,27 @@ def missed(needs: Needs, machine: Machine) -> Iterator[str]:
             f"processes: the run needs about {tasks:,} processes and threads and {machine.processes:,} may still begin"
             " (ulimit -u, or the container's pids.max): use fewer --engines, or raise that limit"
         )
+
+
+def slow(needs: Needs, machine: Machine) -> Iterator[str]:
+    """One line where more push lines go to a named broker than half of our ports.
+
+    Linux hands out every second port first, and once those are gone looks through all of them in vain at each connect
+    (net/ipv4/inet_hashtables.c): 10 us of CPU before, measured, and 1.4 ms after.
+    """
+    room = _room(needs, machine)
+    if machine.ports and not needs.broker and room // 2 < needs.lines <= room:
+        yield (
+            f"ports: {needs.lines:,} push lines to yours are more than half of the {room:,} that"
+            f" {max(1, len(needs.sources))} address(es) of this machine have, and each beyond takes over 1 ms of CPU:"
+            " name more of its addresses (source_addresses under [targets.push]), or widen"
+            " net.ipv4.ip_local_port_range"
+        )
+
+
+def _room(needs: Needs, machine: Machine) -> int:
+    """How many connections to one target the addresses that push lines come from have ports for."""
+    return machine.ports * max(1, len(needs.sources))
 
 
 def _gib(count: int) -> str:

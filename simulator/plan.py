@@ -198,10 +198,11 @@ def limits_missed(composition: Composition, engines: int) -> list[str]:
 
 
 def warnings(composition: Composition, engines: int) -> list[str]:
-    """One line for each figure of the peak that is close to, or above, what this machine can drive."""
+    """One line for each figure of the plan that is close to, or above, what this machine can drive."""
     expected = forecast(composition, engines)
     peak = Peak(expected.most_steps_per_s, expected.peak_starts_per_s)
-    return list(ceiling.above(peak, engines, ceiling.kept(fingerprint(version("fleetrush")))))
+    above = ceiling.above(peak, engines, ceiling.kept(fingerprint(version("fleetrush"))))
+    return [*above, *limits.slow(needs_of(composition, expected, engines), this_machine())]
 
 
 def show_plan(what: What, engines: int) -> int:

@@ -21,6 +21,7 @@ from simulator.limits import (
     SPARE_FILES,
     Needs,
     missed,
+    slow,
 )
 from simulator.machine import Machine, fingerprint, is_ours, this_machine
 from simulator.plan import forecast, limits_missed, needs_of
@@ -116,6 +117,19 @@ def test_a_named_broker_and_its_ports() -> None:
     assert [line for line in found if line.startswith("source_addresses")] == [
         "source_addresses: 192.0.2.1 is no address of this machine: name one that `ip address` shows"
     ]
+
+
+def test_half_the_ports_of_an_address_are_a_warning() -> None:
+    """Of 28,232 ports 14,116 go fast: more lines to a named broker are told beforehand, to ours shared out."""
+    few = Needs(devices=14_116, engines=2, lines=14_116, http=10, http_one_server=5, broker=False)
+    assert not list(slow(few, MACHINE))
+    (line,) = slow(replace(few, lines=14_117), MACHINE)
+    assert line.startswith("ports: 14,117 push lines to yours are more than half of the 28,232 ")
+    assert not list(missed(replace(few, lines=14_117), MACHINE))
+    assert not list(slow(replace(few, lines=14_117, sources=("127.0.0.5", "127.0.0.6")), MACHINE))
+    assert not list(slow(replace(few, lines=14_117, broker=True), MACHINE))
+    # one that cannot be carried at all is refused, and not warned of as well
+    assert not list(slow(replace(few, lines=28_233), MACHINE))
 
 
 def test_this_machine_tells_what_the_system_says() -> None:
