@@ -78,7 +78,10 @@ class Child:
         self._is_ready.wait(READY_TIMEOUT_S)
         if not self.ready:
             self.end()
-            raise ChildFailed(f"{name} did not start: {self.last_words}")
+            raise ChildFailed(
+                f"{name} did not start: {self.last_words}; see that this machine has memory and files to spare"
+                " (fleetrush doctor), and run again"
+            )
 
     @property
     def alive(self) -> bool:

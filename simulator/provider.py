@@ -86,6 +86,9 @@ async def _fetch(targets: Targets, url: str) -> bytes:
     except (Skipped, Refused) as trouble:
         raise UserError(f"targets.identity: {url}: {trouble.detail}; {_WANTED}") from None
     except Trouble as trouble:
-        raise Unreachable(f"the identity provider cannot be reached: {url}: {trouble}") from None
+        raise Unreachable(
+            f"the identity provider cannot be reached: {url}: {trouble}; is it up, and open to this machine?"
+            f" `curl {url}` from here must show its metadata"
+        ) from None
     finally:
         await sockets.close()
