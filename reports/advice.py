@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reports import wording
@@ -84,10 +84,14 @@ def worse_told(summary: Mapping[str, Any], worse: list[Mapping[str, Any]], say: 
 
 
 def _untrusted(summary: Mapping[str, Any], say: Say) -> list[str]:
-    """The remedy of each reason; a reason of another release has none that is known."""
-    remedies = dict.fromkeys(remedy_of(reason) for reason in summary["harness"]["reasons"])
-    told = [_remedy(one, say) if one else say("todo.lost") for one in remedies]
+    told = remedies_told(summary["harness"]["reasons"], say)
     return [*told[: SHOWN - 1], say("todo.untrusted_last")]
+
+
+def remedies_told(reasons: Iterable[str], say: Say) -> list[str]:
+    """The remedy of each reason not to trust a run, once; a reason of another release has none that is known."""
+    remedies = dict.fromkeys(remedy_of(reason) for reason in reasons)
+    return [_remedy(one, say) if one else say("todo.lost") for one in remedies]
 
 
 def _remedy(remedy: str, say: Say) -> str:

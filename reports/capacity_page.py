@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from reports import drawing
-from reports.capacity_words import devices, gave_in, headline, objective, standing, surely, verdict_of
+from reports.capacity_advice import capacity_advice
+from reports.capacity_words import devices, gave_in, headline, headroom, objective, standing, surely, verdict_of
 from reports.curves import Marks, curve
 from reports.drawing import Caption, Chart
 from reports.html import render
@@ -48,7 +49,9 @@ def capacity_page(
             folder=folder,
             run_page=run_page,
             headline=headline(whole, say),
+            headroom=headroom(whole, say),
             standing=standing(whole, say),
+            todo=capacity_advice(whole, say),
             gave_in=gave_in(whole, say),
             found=[{**one, "surely": surely(one, say)} for one in whole["gave_in"].get("found", ())],
             what_ifs=1 + len(WHAT_IFS),

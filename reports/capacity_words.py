@@ -53,14 +53,28 @@ def standing(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What the capacity is a capacity of."""
     pace = whole["compression"]
     said = say("capacity.real_pace") if pace == 1 else say("capacity.pace", pace=f"{pace:g}")
-    tested = [name for name, target in whole["targets"].items() if target["basis"] == "target"]
-    others = [name for name in whole["targets"] if name not in tested]
+    named = tested(whole)
+    others = [name for name in whole["targets"] if name not in named]
     said += say("capacity.same_arrivals" if whole["same_arrivals"] else "capacity.own_arrivals")
-    if not tested:
+    if not named:
         return said + say("standing.rehearsal")
     if not others:
-        return said + say("standing.tested", names=say.many(tested))
-    return said + say("standing.tested_also", names=say.many(tested), others=say.many(others))
+        return said + say("standing.tested", names=say.many(named))
+    return said + say("standing.tested_also", names=say.many(named), others=say.many(others))
+
+
+def headroom(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """How much of the capacity the devices need with which the search began; empty where no capacity is known."""
+    start, most = whole["bounds"]["start"], whole["result"]["capacity"]
+    if most is None or whole["result"]["end"] != "found":
+        return ""
+    key = "capacity.room" if start <= most else "capacity.no_room"
+    return say(key, start=devices(start), share=f"{100 * start / most:.0f} %")
+
+
+def tested(whole: Mapping[str, Any]) -> list[str]:
+    """The targets that were systems of the user's own."""
+    return [name for name, target in whole["targets"].items() if target["basis"] == "target"]
 
 
 def devices(count: float | None) -> str:

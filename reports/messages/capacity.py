@@ -24,6 +24,14 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         "The levels do not close the limit in: {why}. Kept every limit: {holds} devices; did not: {breaks}.",
         "上限の位置を挟み込めませんでした: {why}。すべての上限を守った台数: {holds}、守れなかった台数: {breaks}。",
     ),
+    "capacity.room": (
+        "The {start} devices with which it began need {share} of that.",
+        "最初に試した {start} 台は、その {share} に当たります。",
+    ),
+    "capacity.no_room": (
+        "The {start} devices with which it began are too many: {share} of that.",
+        "最初に試した {start} 台は多すぎます。その {share} に当たります。",
+    ),
     "capacity.so_far": (" So far: about {devices} devices.", "現時点の目安: 約 {devices} 台。"),
     "capacity.because_nothing": (
         "Nothing is known yet: {why}, and no run so far can be judged.",

@@ -77,6 +77,62 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "Keep this run as a baseline for the next, and find how many devices would be too many: fleetrush capacity {scenario}.",
         "この実行を次回の比較の基準として残し、何台で限界になるかを調べてください: fleetrush capacity {scenario}。",
     ),
+    # after a search for the capacity
+    "todo.gave_in": (
+        "Look at {metric} on its server first: give more of what it measures, or need less of it, and search again.",
+        "まずサーバーの {metric} を確認してください。それが測っているものを増やすか、必要量を減らして、もう一度探索します。",
+    ),
+    "todo.give_metrics": (
+        "Let your servers tell what gave in: search again with --server-metrics and the address of their Prometheus"
+        " text, or a .csv.",
+        "何が限界に達したかを知るため、--server-metrics にサーバーの Prometheus 形式のアドレスか .csv を指定して、もう一度"
+        "探索してください。",
+    ),
+    "todo.open_level": (
+        "Open {run}, the first level beyond the limit: its page shows where the time of {objective} goes, and what did"
+        " not end ok.",
+        "上限を超えた最初の実行 {run} を開いてください。{objective} の時間がどこで費やされ、何が正常に終わらなかったかが"
+        "分かります。",
+    ),
+    "todo.plan_with": (
+        "Plan with {low} devices, the lower end of the band, and not with its middle.",
+        "計画には幅の中央ではなく、下限の {low} 台を使ってください。",
+    ),
+    "todo.name_staging": (
+        "This is what the stand-ins on this machine carry, not what yours do: search against a copy of your system that"
+        " may be loaded until it gives in (--targets FILE, staging = true).",
+        "これはこの機械の代役の収容能力で、貴組織のシステムのものではありません。限界まで負荷をかけてよい検証環境を指定して"
+        "探索してください(--targets FILE、staging = true)。",
+    ),
+    "todo.search_real_pace": (
+        "The levels were compressed: search at the real pace (--compression 1) before you buy by this number.",
+        "圧縮した負荷での値です。購入の判断に使う前に、実際の速さ(--compression 1)で探索してください。",
+    ),
+    "todo.further": (
+        "Nothing gave in: search further, with --max-devices {most}.",
+        "限界に達しませんでした。--max-devices {most} を指定して、さらに探索してください。",
+    ),
+    "todo.more_time": (
+        "Give it more time: fleetrush {command} --time {minutes}",
+        "時間を延ばしてください: fleetrush {command} --time {minutes}",
+    ),
+    "todo.wide_band": (
+        "The runs differ too much for this range: begin lower and allow more (--devices, --max-devices), and end what"
+        " else loads the target meanwhile.",
+        "この範囲では実行ごとの差が大きすぎます。範囲を広げ(--devices、--max-devices)、対象へのほかの負荷を止めてください。",
+    ),
+    "todo.search_again": (
+        "Then search again: fleetrush {command}",
+        "その後、もう一度探索してください: fleetrush {command}",
+    ),
+    "todo.raise_limit": (
+        "Raise what holds us back, as said above, or search from a larger machine.",
+        "上に示した測定側の制約を緩めるか、より大きな機械から探索してください。",
+    ),
+    "todo.search_on": (
+        "Let it search to its end: fleetrush {command}",
+        "最後まで探索してください: fleetrush {command}",
+    ),
     # what a reason usually means
     "hint.status": (
         "The server answered no: read the status. 429 and 503 are limits of its own, 4xx a request it does not take, 5xx a fault of its own.",

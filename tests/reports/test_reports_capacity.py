@@ -13,8 +13,10 @@ import pytest
 from pypdf import PdfReader
 
 from reports import capacity, capacity_words
+from reports.capacity_advice import capacity_advice
 from reports.capacity_page import capacity_page
-from reports.messages import Say
+from reports.messages import ENGLISH, Say
+from reports.messages.distrust import distrust
 from simulator.cli import main
 from tests.reports.made_levels import LIMIT_S, play
 
@@ -230,6 +232,57 @@ def test_the_page_says_the_headline_first(tmp_path: Path, lang: Any) -> None:
     for words in said:
         assert words in text, words
     assert 'href="what-if-full_update/report.html"' in text
+
+
+def test_what_to_do_after_a_search(tmp_path: Path) -> None:
+    """The metric that gave in, the run that shows it, the band's lower end to plan with, and what was not tested; how
+    much of the capacity the devices are that it began with (1,000 of 2,500: two fifths)."""
+    whole_search(tmp_path)
+    whole = conclude(tmp_path, compression=60.0)
+    gave_in, level, plan, staging, pace = capacity_advice(whole, ENGLISH)
+    assert "backend_cpu_share on its server first" in gave_in
+    assert level.startswith("Open level-02600-3, ")
+    assert f"Plan with {whole['result']['low']:,.0f} devices" in plan
+    assert "staging = true" in staging
+    assert "--compression 1" in pace
+    text = capacity_page(tmp_path.name, whole, ENGLISH)
+    assert text.index("need 40 % of that") < text.index('id="todo"') < text.index('id="curve"')
+    own = {"identity": {"basis": "target", "url": "http://idp"}}
+    assert not any("staging" in one for one in capacity_advice(conclude(tmp_path, targets=own), ENGLISH))
+
+
+@pytest.mark.parametrize(
+    ("levels", "changes", "expected"),
+    [
+        ([(1000, 0.5), (3000, 8.0)], {"ended": {"reason": "time"}}, ["fleetrush capacity sign_in_peak --time 120"]),
+        ([(1000, 0.5)], {"ended": {"reason": "interrupted"}}, ["to its end: fleetrush capacity sign_in_peak"]),
+        ([(10_000, 0.5)] * 3, {}, ["--max-devices 100000", "staging = true"]),
+        ([(100, 9.0)] * 3, {}, ["Open level-00100-", "staging = true"]),
+        ([(1000, 1.0)] * 3, {"unplayable": {"1050": "900 ports"}}, ["as said above", "Then search again"]),
+    ],
+)
+def test_what_to_do_follows_from_how_it_ended(
+    tmp_path: Path, levels: list[tuple[int, float]], changes: dict[str, Any], expected: list[str]
+) -> None:
+    """Cut off, not far enough, too much from the beginning, or held back by ourselves: each another next step."""
+    for turn, (devices, login_s) in enumerate(levels):
+        play(tmp_path, devices, login_s, turn=turn)
+    told = capacity_advice(conclude(tmp_path, **changes), ENGLISH)
+    assert len(told) == len(expected), told
+    for sentence, part in zip(told, expected, strict=True):
+        assert re.search(part, sentence), sentence
+
+
+def test_our_own_limit_has_its_remedy(tmp_path: Path) -> None:
+    """A reason that the trust gate gives is told with what to do about it."""
+    reason = distrust("harness_ports", count=3, at="7")
+    for turn in (1, 2):
+        play(tmp_path, 1500, 9.0, turn=turn, untrusted=[reason])
+    for turn in (1, 2, 3):
+        play(tmp_path, 1400, 1.0, turn=turn)
+    told = capacity_advice(conclude(tmp_path), ENGLISH)
+    remedy = "Widen net.ipv4.ip_local_port_range, or play fewer devices on this machine."
+    assert told == [remedy, "Then search again: fleetrush capacity sign_in_peak"]
 
 
 def test_the_pages_for_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
