@@ -9,6 +9,7 @@ from reports.advice import remedies_told
 from reports.capacity_words import devices, objective, tested
 from reports.messages import Say
 from reports.messages.distrust import remedy_of
+from reports.servermetrics import STAND_IN
 
 _OPEN: Final = {"time": "todo.more_time", "complete": "todo.wide_band"}
 _LONGER: Final = 2
@@ -29,7 +30,7 @@ def capacity_advice(whole: Mapping[str, Any], say: Say) -> list[str]:
     else:
         told = list(_beyond(whole, say))
     if end == "found":
-        told.append(say("todo.plan_with", low=devices(result["low"])))
+        told.append(_plan_with(whole, say))
     if not tested(whole):
         told.append(say("todo.name_staging"))
     if whole["compression"] != 1:
@@ -37,14 +38,25 @@ def capacity_advice(whole: Mapping[str, Any], say: Say) -> list[str]:
     return told
 
 
+def _plan_with(whole: Mapping[str, Any], say: Say) -> str:
+    """The lower end of the band, in devices and in what they start at their peak: a plateau is a rate, not a fleet."""
+    low, per_s = whole["result"]["low"], whole["peak_starts_per_s"]
+    if not per_s:
+        return say("todo.plan_with", low=devices(low))
+    return say("todo.plan_with_rate", low=devices(low), per_s=f"{per_s * low / whole['devices']:.3g}")
+
+
 def _beyond(whole: Mapping[str, Any], say: Say) -> Iterator[str]:
-    """Where to look for what gave in."""
-    found = whole["gave_in"].get("found")
-    if found:
-        yield say("todo.gave_in", metric=found[0]["metric"])
-    elif not any(level["metrics"] for level in whole["levels"]):
+    """Where to look for what gave in, and the run that shows it: the worst of the first level that breaks."""
+    found = whole["gave_in"].get("found") or []
+    of_users = [one for one in found if one["metric"] not in STAND_IN] if tested(whole) else found
+    if of_users:
+        yield say(f"todo.gave_in_{of_users[0]['kind']}", metric=of_users[0]["metric"])
+    elif found:
+        yield say("todo.stand_in_gave_in", metric=found[0]["metric"])
+    elif not any(level["metrics"].keys() - set(STAND_IN) for level in whole["levels"]):
         yield say("todo.give_metrics")
-    beyond = [level for level in whole["levels"] if level["burden"] is not None and level["burden"] > 0]
-    first = min(beyond, key=lambda level: (level["devices"], -level["burden"]))
-    worst = max(first["objectives"], key=lambda row: float(row["burden"]))
-    yield say("todo.open_level", run=first["folder"], objective=objective(worst["name"], say))
+    of_level = [level for level in whole["levels"] if level["devices"] == whole["result"]["breaks"]]
+    worst = max((level for level in of_level if level["burden"] is not None), key=lambda level: float(level["burden"]))
+    missed = max(worst["objectives"], key=lambda row: float(row["burden"]))
+    yield say("todo.open_level", run=worst["folder"], objective=objective(missed["name"], say))

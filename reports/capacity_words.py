@@ -55,7 +55,7 @@ def standing(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
     said = say("capacity.real_pace") if pace == 1 else say("capacity.pace", pace=f"{pace:g}")
     named = tested(whole)
     others = [name for name in whole["targets"] if name not in named]
-    said += say("capacity.same_arrivals" if whole["same_arrivals"] else "capacity.own_arrivals")
+    said += say("capacity.same_fleet" if whole["same_fleet"] else "capacity.own_fleets")
     if not named:
         return said + say("standing.rehearsal")
     if not others:
@@ -114,6 +114,8 @@ def gave_in(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
 def surely(found: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """How sure it is that a metric gave in."""
     sure = found["sure"]
+    if found["kind"] == "appeared":
+        return say("gave_in.in_every")
     return say("gave_in.unsure") if sure is None else say("gave_in.sure", share=wording.share(sure), draws=DRAWS)
 
 

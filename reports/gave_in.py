@@ -22,7 +22,7 @@ RISES: Final = 0.5
 STANDS_STILL: Final = 0.25
 RUNS_AWAY: Final = 2.0
 BY_ITSELF: Final = 0.8
-KINDS: Final = ("full", "ceiling", "ran_away")
+KINDS: Final = ("full", "appeared", "ceiling", "ran_away")
 DRAWS: Final = 500
 _SEED: Final = 20_260_403
 _SHARES: Final = re.compile(r"(_ratio|_share|_utili[sz]ation)(\{|$)")
@@ -38,12 +38,14 @@ def gave_in(levels: Sequence[tuple[int, Mapping[str, float]]], holds: int | None
     `full` when it is a share (its name ends so), 90 % or more where the limit breaks, and a tenth less of that at the
     lowest; it met a `ceiling` when it grew with the load up to the limit (slope of the logarithms 0.5 or more) and at
     most a quarter as fast beyond it; it `ran_away` when beyond the limit it grew at least twice as fast as before and
-    as the square of the load. A search goes up and down: what rises with the clock all the while is never named.
+    as the square of the load; it `appeared` when it was 0 in every run of both levels up to the limit and in none
+    beyond. A search goes up and down: what rises with the clock all the while is never named.
 
     Args:
         levels: devices and the metrics of that level, one entry a run, in the order they were played.
     Returns: `found` [{metric, kind, low, at, beyond, sure}], full ones first, the surest first among them, `levels`
-        (the three), or `refused`. `sure` is the share of searches drawn anew that name it alike (see _sure).
+        (the three), or `refused`. `sure` is the share of searches drawn anew that name it alike (see _sure); None for
+        one that appeared, as its rule asks every run.
     """
     if not any(metrics for _, metrics in levels):
         return {"refused": "no metrics of the servers were given"}
@@ -57,10 +59,10 @@ def gave_in(levels: Sequence[tuple[int, Mapping[str, float]]], holds: int | None
     for name in sorted({name for _, metrics in levels for name in metrics}):
         runs = [(devices, metrics[name]) for devices, metrics in levels if name in metrics]
         means = _means(runs)
-        kind = _kind(name, three, means)
+        kind = _kind(name, three, means) or _appeared(three, runs)
         if kind and not _runs_by_itself(runs):
             low, at, beyond = (_short(means.get(devices)) for devices in three)
-            sure = _sure(name, three, runs, kind)
+            sure = None if kind == "appeared" else _sure(name, three, runs, kind)
             found.append({"metric": name, "kind": kind, "low": low, "at": at, "beyond": beyond, "sure": sure})
     found.sort(key=lambda one: (KINDS.index(str(one["kind"])), -float(one["sure"] or 0)))
     return {"levels": list(three), "found": found}
@@ -90,6 +92,12 @@ def _kind(name: str, devices: Three, means: Mapping[int, float]) -> str:
     if before >= RISES and after <= STANDS_STILL * before:
         return "ceiling"
     return "ran_away" if after >= RUNS_AWAY and after >= 2 * max(before, RISES) else ""
+
+
+def _appeared(devices: Three, runs: Runs) -> str:
+    low, at, beyond = ([value for level, value in runs if level == one] for one in devices)
+    up_to = low + at
+    return "appeared" if low and at and not any(up_to) and beyond and min(beyond) > 0 else ""
 
 
 def _runs_by_itself(runs: Runs) -> bool:

@@ -25,7 +25,7 @@ from scenarios.sign_in import SignIn
 
 HERE = Path(__file__).parent
 COMMAND_LINE = "command line"
-_OVERRIDDEN: tuple[Loc, ...] = (("devices",), ("seed",), ("day", "compression"))
+_OVERRIDDEN: tuple[Loc, ...] = (("devices",), ("seed",), ("arrivals_seed",), ("day", "compression"))
 
 T = TypeVar("T")
 _PUBLISHES = ("publish_policy", "publish_extension_policy")
@@ -41,6 +41,7 @@ class Overrides:
 
     devices: int | None = None
     seed: int | None = None
+    arrivals_seed: int | None = None
     compression: float | None = None
     named_target: bool = False
 
@@ -148,6 +149,8 @@ def _fold(data: dict[str, Any], name: str, city: dict[str, Any] | None, override
         folded["devices"] = overrides.devices
     if overrides.seed is not None:
         folded["seed"] = overrides.seed
+    if overrides.arrivals_seed is not None:
+        folded["arrivals_seed"] = overrides.arrivals_seed
     compression = 1.0 if overrides.named_target and overrides.compression is None else overrides.compression
     if compression is not None and isinstance(data.get("day"), dict):
         folded["day"] = data["day"] | {"compression": compression}

@@ -194,6 +194,9 @@ class Scenario(Frozen):
     devices: Annotated[int, Field(ge=1, le=10_000_000)]
     """How many to play; the organisation's own number when left out. Staff and spares keep their proportion."""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    arrivals_seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
+    """What the instants follow from at which the waves start devices; `seed` when left out. Another one is another
+    morning of the same fleet and the same accounts."""
     undecided: Literal["fail", "pass"] = "fail"
     """What it means for the exit code that the evidence cannot decide an objective."""
     day: Day

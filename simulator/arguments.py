@@ -58,6 +58,7 @@ def what_of(options: argparse.Namespace) -> What:
         options.scenario,
         options.devices,
         options.seed,
+        options.arrivals_seed,
         options.compression,
         tuple(options.target),
         options.targets,
@@ -99,6 +100,7 @@ def run_arguments(what: What, options: RunOptions) -> list[str]:
     said: dict[str, object] = {
         "devices": what.devices,
         "seed": what.seed,
+        "arrivals-seed": what.arrivals_seed,
         "compression": compression,
         "what-if": what.what_if,
         "targets": what.targets_file,

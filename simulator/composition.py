@@ -49,6 +49,7 @@ class What:
     scenario: str = "morning_peak"
     devices: int | None = None
     seed: int | None = None
+    arrivals_seed: int | None = None
     compression: float | None = None
     targets: Sequence[str] = ()
     targets_file: Path | None = None
@@ -120,7 +121,9 @@ def compose(what: What, *, judged: bool = True) -> Composition:
         targets = read_targets(what.targets_file, what.targets)
     except ScenarioFaults as error:
         faults += error.faults
-    overrides = Overrides(what.devices, what.seed, what.compression, named_target=bool(targets.urls))
+    overrides = Overrides(
+        what.devices, what.seed, what.arrivals_seed, what.compression, named_target=bool(targets.urls)
+    )
     try:
         scenario = load(what.scenario, known=KNOWN, overrides=overrides, judged=judged)
     except ScenarioFaults as error:

@@ -34,6 +34,7 @@ from simulator.composition import KNOWN, TARGET, Composition, What, compose
 from simulator.errors import UserError
 from simulator.plan import limits_missed
 from simulator.scrape import is_url, start_scraping
+from simulator.timetable import peak_rate_per_s
 from simulator.whatifs import CutOffError, NotPlayedError
 
 USAGE, UNTRUSTED, OUR_BUG, INTERRUPTED = 2, 3, 70, 130
@@ -79,7 +80,8 @@ class Search:
                 name: {"basis": basis, "url": composition.targets.urls.get(name, "")}
                 for name, basis in composition.basis.items()
             },
-            "same_arrivals": self._named,
+            "same_fleet": self._named,
+            "peak_starts_per_s": round(peak_rate_per_s(scenario), 3),
             "bounds": {key: getattr(self._bounds, key) for key in Bounds.__slots__},
             "unplayable": {},
             "minutes": options.minutes,
@@ -185,10 +187,16 @@ class Search:
         return f"--time {self._options.minutes:g} was over"
 
     def _run(self, what: What, name: str, turn: int) -> tuple[dict[str, Any] | None, int]:
-        # Stand-ins take any people, so that each run has arrivals of its own; a provider of yours knows one fleet.
-        seed = None if self._named else self.told["seed"] + turn - 1
-        options = RunOptions(engines=self._options.engines, broker=self._options.broker, folder=self.folder / name)
-        path, code = play_apart(replace(what, seed=seed or what.seed), options, out=subprocess.DEVNULL)
+        # Each run has arrivals of its own. Stand-ins take any people as well; a provider of yours knows one fleet.
+        seed = self.told["seed"] + turn - 1
+        drawn = replace(what, arrivals_seed=seed) if self._named else replace(what, seed=seed)
+        options = RunOptions(
+            engines=self._options.engines,
+            broker=self._options.broker,
+            folder=self.folder / name,
+            lang=self._options.lang,
+        )
+        path, code = play_apart(drawn, options, out=subprocess.DEVNULL)
         level = None if path is None else level_of(open_run(path))
         stops = code in (INTERRUPTED, USAGE, OUR_BUG) or code > INTERRUPTED or level is None
         return level, (code or OUR_BUG) if stops else 0

@@ -261,6 +261,13 @@ def _scenario_options() -> argparse.ArgumentParser:
     what.add_argument("scenario", nargs="?", default="morning_peak", metavar="SCENARIO", help="name or TOML file")
     what.add_argument("--devices", type=_positive, default=None, metavar="N", help="how many (default: the scenario's)")
     what.add_argument("--seed", type=int, default=None, metavar="N", help="what all draws follow from")
+    what.add_argument(
+        "--arrivals-seed",
+        type=int,
+        default=None,
+        metavar="N",
+        help="what the waves' starts alone follow from: other arrivals of the same fleet",
+    )
     what.add_argument("--compression", type=float, default=None, metavar="C", help="city seconds a second")
     what.add_argument(
         "--target", action="append", default=[], metavar="NAME=URL", help="a service of yours instead of the stand-in"

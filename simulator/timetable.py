@@ -135,8 +135,9 @@ def make_timetable(
 ) -> NDArray[np.void]:
     """Every start that is known before the run, in order of due instant and then of device.
 
-    A wave's total is exact; when a device starts follows from seed, wave and device alone (unless stratified). A wave
-    that enrolls starts those of its devices that are not enrolled, which then do not enroll before the morning.
+    A wave's total is exact; when a device starts follows from seed (the arrivals' own, if there is one), wave and
+    device alone (unless stratified). A wave that enrolls starts those of its devices that are not enrolled, which then
+    do not enroll before the morning.
 
     Args:
         fleet: all devices of the scenario, not a shard's only.
@@ -176,11 +177,12 @@ def _starts(
     turns = np.arange(len(early)) + draws(scenario.seed, early, ENROLL)
     yield ENROLL, early, turns / scenario.enrollment.rate_per_s
     for wave, devices in waves:
-        shares = draws(scenario.seed, devices, f"arrival/{wave.name}")
+        seed = scenario.seed if scenario.arrivals_seed is None else scenario.arrivals_seed
+        shares = draws(seed, devices, f"arrival/{wave.name}")
         if not isinstance(wave.arrivals, At) and wave.arrivals.stratified:
             turns = np.empty(len(devices))
             turns[np.argsort(shares, kind="stable")] = np.arange(len(devices))
-            shares = (turns + draws(scenario.seed, devices, f"arrival/{wave.name}", 1)) / len(devices)
+            shares = (turns + draws(seed, devices, f"arrival/{wave.name}", 1)) / len(devices)
             shares = np.minimum(shares, 1 - 2.0**-53)
         city_s = curve(wave.arrivals).instants(shares)
         yield wave.journey, devices, lead + (city_s - scenario.day.start_s) / scenario.day.compression

@@ -92,15 +92,20 @@ def test_what_is_no_staging_copy_is_never_asked(tmp_path: Path) -> None:
 
 
 def test_a_staging_copy_is_searched_and_drained(tmp_path: Path, staging: Staging) -> None:
-    """One level, of 20, that holds; `make truth` plays a whole search. By the provider's own record, before a level one
-    device gets through alone twice (drained; and each run's own first). The headline says what was tested."""
+    """One level, of 20, that holds (`make truth` plays a whole search), of the fleet that the provider knows. By the
+    provider's own record, before a level one device gets through alone twice (drained; and each run's own first). The
+    headline says what was tested."""
     process = search(
         tmp_path, f'[targets.identity]\nurl = "{staging.metadata_url}"\nstaging = true\n', "--max-devices", "20"
     )
     said, _ = process.communicate(timeout=LIMIT_S)
     # 3 is a machine too busy to be trusted, at one level or the other, twice
     assert process.returncode in (3, 4), said
-    _, whole = found(tmp_path)
+    folder, whole = found(tmp_path)
+    runs = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("level-*/run.json")}
+    # the fleet that the provider knows, and arrivals of its own in each run of a level
+    assert {run["seed"] for run in runs.values()} == {1}
+    assert all(run["scenario"]["folded"]["arrivals_seed"] == int(name[-1]) for name, run in runs.items())
     played = [level["devices"] for level in whole["levels"]]
     assert ("At least 20 devices." if process.returncode == 4 else "Harness limit") in said
     assert "Tested: identity;" in said

@@ -60,13 +60,13 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         "Every level was played at {pace} times the real rate.",
         "どの台数も実際の {pace} 倍の速さで実行しました。",
     ),
-    "capacity.same_arrivals": (
-        " All runs of a level had the same arrivals: the band does not hold what other arrivals would change.",
-        "同じ台数の実行では到着の時刻が同じです。到着の違いによる変動は幅に含まれません。",
+    "capacity.same_fleet": (
+        " Each run had arrivals of its own, of the same fleet and accounts.",
+        "端末とアカウントは同じで、到着の時刻は実行ごとに変えました。",
     ),
-    "capacity.own_arrivals": (
-        " Each run had arrivals of its own and began with fresh stand-ins.",
-        "実行ごとに到着の時刻を変え、代役を初期状態から始めました。",
+    "capacity.own_fleets": (
+        " Each run had people and arrivals of its own and began with fresh stand-ins.",
+        "実行ごとに人と到着の時刻を変え、代役を初期状態から始めました。",
     ),
     "curve.title": ("Where the limit is passed", "上限を超えるところ"),
     "curve.lede": (
@@ -114,6 +114,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "gave_in.full": ("full: a share of 90 % or more", "飽和: 90 % 以上"),
     "gave_in.ceiling": ("grew up to the limit, stands still beyond", "上限までは増え、その先は頭打ち"),
     "gave_in.ran_away": ("runs away beyond the limit", "上限の先で急増"),
+    "gave_in.appeared": ("none up to the limit, there beyond", "上限までは 0、その先で発生"),
     "gave_in.first": (
         "With the limit {metric} gave in ({kind}): {sure}.",
         "上限とともに {metric} が限界に({kind}、{sure})。",
@@ -127,6 +128,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         "named so in {share} of {draws} searches drawn anew",
         "引き直した {draws} 回の探索の {share} で同じ結果",
     ),
+    "gave_in.in_every": ("so in every run of these levels", "これらの台数のすべての実行で同じ"),
     "gave_in.unsure": (
         "how sure is not known, as no level with this metric was played twice",
         "同じ台数を 2 回実行していないため、確かさは不明",

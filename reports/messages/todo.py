@@ -78,9 +78,30 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "この実行を次回の比較の基準として残し、何台で限界になるかを調べてください: fleetrush capacity {scenario}。",
     ),
     # after a search for the capacity
-    "todo.gave_in": (
+    "todo.gave_in_full": (
         "Look at {metric} on its server first: give more of what it measures, or need less of it, and search again.",
         "まずサーバーの {metric} を確認してください。それが測っているものを増やすか、必要量を減らして、もう一度探索します。",
+    ),
+    "todo.gave_in_ceiling": (
+        "Look at {metric} on its server first: find what keeps it from growing further (workers, connections, a lock), and"
+        " search again.",
+        "まずサーバーの {metric} を確認してください。頭打ちの原因(ワーカー数、接続数、ロックなど)を取り除き、もう一度探索します。",
+    ),
+    "todo.gave_in_ran_away": (
+        "Look at {metric} on its server first: it runs away beyond the limit, so find what it waits for, and search again.",
+        "まずサーバーの {metric} を確認してください。上限の先で急増しています。何を待っているかを突き止め、もう一度探索します。",
+    ),
+    "todo.gave_in_appeared": (
+        "Look at {metric} on its server first: there was none of it up to the limit, so find what it waits for or turns"
+        " away, and search again.",
+        "まずサーバーの {metric} を確認してください。上限までは 0 でした。何を待っているか、何を断っているかを突き止め、もう一度"
+        "探索します。",
+    ),
+    "todo.stand_in_gave_in": (
+        "A stand-in of ours gave in with the limit ({metric}): this may not be your system's capacity. Name your own in its"
+        " place, or give this machine more cores, and search again.",
+        "上限とともに代役({metric})が限界に達しました。貴組織のシステムの限界ではない可能性があります。代役の代わりに自分の"
+        "システムを指定するか、この機械のコアを増やして、もう一度探索してください。",
     ),
     "todo.give_metrics": (
         "Let your servers tell what gave in: search again with --server-metrics and the address of their Prometheus"
@@ -97,6 +118,10 @@ TODO: Final[dict[str, tuple[str, str]]] = {
     "todo.plan_with": (
         "Plan with {low} devices, the lower end of the band, and not with its middle.",
         "計画には幅の中央ではなく、下限の {low} 台を使ってください。",
+    ),
+    "todo.plan_with_rate": (
+        "Plan with {low} devices, the lower end of the band, and not with its middle: {per_s} starts a second at their peak.",
+        "計画には幅の中央ではなく、下限の {low} 台を使ってください(最も多いとき毎秒 {per_s} 件の開始)。",
     ),
     "todo.name_staging": (
         "This is what the stand-ins on this machine carry, not what yours do: search against a copy of your system that"

@@ -69,7 +69,8 @@ def told(**changes: Any) -> dict[str, Any]:
         "seed": 1,
         "compression": 1.0,
         "targets": {name: {"basis": "stand-in", "url": ""} for name in ("management", "identity")},
-        "same_arrivals": False,
+        "same_fleet": False,
+        "peak_starts_per_s": 8.0,
         "bounds": BOUNDS,
         "unplayable": {},
         "minutes": 60,
@@ -242,13 +243,41 @@ def test_what_to_do_after_a_search(tmp_path: Path) -> None:
     gave_in, level, plan, staging, pace = capacity_advice(whole, ENGLISH)
     assert "backend_cpu_share on its server first" in gave_in
     assert level.startswith("Open level-02600-3, ")
-    assert f"Plan with {whole['result']['low']:,.0f} devices" in plan
+    low = whole["result"]["low"]
+    # 8 starts a second with 1,000 devices
+    assert f"Plan with {low:,.0f} devices" in plan
+    assert f": {low * 8 / 1000:.3g} starts a second" in plan
     assert "staging = true" in staging
     assert "--compression 1" in pace
     text = capacity_page(tmp_path.name, whole, ENGLISH)
     assert text.index("need 40 % of that") < text.index('id="todo"') < text.index('id="curve"')
-    own = {"identity": {"basis": "target", "url": "http://idp"}}
-    assert not any("staging" in one for one in capacity_advice(conclude(tmp_path, targets=own), ENGLISH))
+
+
+def test_a_full_stand_in_is_not_the_users_server(tmp_path: Path) -> None:
+    """Where a system of the user is tested, what gave in may be ours; the user's metrics count first."""
+    whole_search(tmp_path)
+    own = {"identity": {"basis": "target", "url": "http://idp"}, "management": {"basis": "stand-in", "url": ""}}
+    whole = conclude(tmp_path, targets=own)
+    told = capacity_advice(whole, ENGLISH)
+    assert "stand-in of ours gave in with the limit (backend_cpu_share)" in told[0]
+    assert not any("staging" in one for one in told)
+    threads = {"metric": "threads", "kind": "ceiling", "low": 7, "at": 9, "beyond": 9, "sure": 1.0}
+    whole["gave_in"]["found"].append(threads)
+    assert "threads on its server first" in capacity_advice(whole, ENGLISH)[0]
+    whole["gave_in"]["found"] = []
+    assert "--server-metrics" in capacity_advice(whole, ENGLISH)[0]
+
+
+def test_the_run_to_open_is_of_a_level_that_breaks(tmp_path: Path) -> None:
+    """2,450 devices hold in the mean though one of their runs passed the limit: the run to open is
+    of the first level that does not."""
+    for devices, seconds in ((2000, (1.0,)), (2450, (1.6, 1.7, 2.1)), (2600, (2.2, 2.3, 2.4)), (3375, (4.0,))):
+        for turn, one in enumerate(seconds, 1):
+            play(tmp_path, devices, one, turn=turn)
+    whole = conclude(tmp_path)
+    assert (whole["result"]["holds"], whole["result"]["breaks"]) == (2450, 2600)
+    (opened,) = [one for one in capacity_advice(whole, ENGLISH) if one.startswith("Open ")]
+    assert opened.startswith("Open level-02600-3, ")
 
 
 @pytest.mark.parametrize(

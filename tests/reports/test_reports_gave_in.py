@@ -112,6 +112,22 @@ def test_the_more_runs_differ_the_less_sure_it_is() -> None:
     assert all(one < 0.95 for one in named)
 
 
+@pytest.mark.parametrize(
+    ("waiting", "named"),
+    [
+        ((0, 0, 0, 200), True),
+        # one run at the holding level, or none beyond, is enough to be no such thing
+        ((0, 0, 3, 200), False),
+        ((0, 0, 0, 0), False),
+    ],
+)
+def test_what_was_not_there_before_the_limit_is_named(waiting: tuple[float, ...], named: bool) -> None:
+    """A queue that is empty in each run up to the limit and is not beyond: named, though it has no slope."""
+    runs = [(devices, {"waiting": value}) for devices, value in zip((1000, 2000, 2000, 3000), waiting, strict=True)]
+    found = gave_in(runs, 2000, 3000)["found"]
+    assert [(one["metric"], one["kind"], one["sure"]) for one in found] == [("waiting", "appeared", None)] * named
+
+
 def test_how_sure_is_not_known_without_repeats() -> None:
     """One run a level says nothing of how much runs differ."""
     told = gave_in([(1000, {"cpu_share": 0.5}), (2000, {"cpu_share": 0.9}), (3000, {"cpu_share": 1.0})], 2000, 3000)

@@ -317,6 +317,19 @@ def test_peak_rates() -> None:
     assert peak_rate_per_s(PEAK, ("update",)) == 0
 
 
+def test_other_arrivals_of_the_same_fleet() -> None:
+    """A seed of their own moves the waves' starts alone, to where that seed would have them; who enrolls when stays."""
+    one = scenario_of(500, wave(EVEN))
+    other, whole = (one.model_copy(update={name: 7}) for name in ("arrivals_seed", "seed"))
+    fleet = make_fleet(one.organisation, one.devices, one.seed)
+    first, second, third = (make_timetable(scenario, fleet) for scenario in (one, other, whole))
+    lids, enrolls = ([made[(made["journey"] > 0) == kind] for made in (first, second, third)] for kind in (True, False))
+    assert (enrolls[0] == enrolls[1]).all()
+    assert (lids[1] == lids[2]).all()
+    assert np.count_nonzero(np.sort(lids[0]["due"]) == np.sort(lids[1]["due"])) == 0
+    assert sorted(lids[1]["device"]) == sorted(lids[0]["device"])
+
+
 def test_spread_is_the_same_at_any_size() -> None:
     """Overrides move counts only: the curve of a tenth of the city is a tenth of the curve."""
     small = load("morning_peak", known=KNOWN, overrides=Overrides(devices=268))
