@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reports.advice import remedies_told
-from reports.capacity_words import devices, objective, tested
+from reports.capacity_words import devices, objective, surely_gave_in, tested
 from reports.messages import Say
 from reports.messages.distrust import remedy_of
 from reports.servermetrics import STAND_IN
@@ -48,7 +48,7 @@ def _plan_with(whole: Mapping[str, Any], say: Say) -> str:
 
 def _beyond(whole: Mapping[str, Any], say: Say) -> Iterator[str]:
     """Where to look for what gave in, and the run that shows it: the worst of the first level that breaks."""
-    found = whole["gave_in"].get("found") or []
+    found = surely_gave_in(whole)
     of_users = [one for one in found if one["metric"] not in STAND_IN] if tested(whole) else found
     if of_users:
         yield say(f"todo.gave_in_{of_users[0]['kind']}", metric=of_users[0]["metric"])

@@ -15,6 +15,7 @@ from reports.messages import ENGLISH, Say
 from reports.wording import Headline
 
 _MOODS: Final = {"found": "pass", "harness": "untrusted"}
+_SURE: Final = 0.8
 _WHY: Final = {"time": "capacity.why_time", "interrupted": "capacity.why_interrupted", "complete": "capacity.why_band"}
 
 
@@ -103,12 +104,18 @@ def verdict_of(level: Mapping[str, Any]) -> str:
 
 def gave_in(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What gave in with the limit, in a sentence that says how sure that is; empty where nothing is named."""
-    found = whole["gave_in"].get("found")
+    found = surely_gave_in(whole)
     if not found:
         return ""
     first = found[0]
     values = {"metric": first["metric"], "kind": say(f"gave_in.{first['kind']}"), "sure": surely(first, say)}
     return say("gave_in.first" if len(found) == 1 else "gave_in.first_of", others=len(found) - 1, **values)
+
+
+def surely_gave_in(whole: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What gave in and is sure enough to act on, as far as that is known; the table has the others too."""
+    found = whole["gave_in"].get("found") or ()
+    return [one for one in found if one["sure"] is None or one["sure"] >= _SURE]
 
 
 def surely(found: Mapping[str, Any], say: Say = ENGLISH) -> str:

@@ -264,7 +264,8 @@ def test_a_full_stand_in_is_not_the_users_server(tmp_path: Path) -> None:
     threads = {"metric": "threads", "kind": "ceiling", "low": 7, "at": 9, "beyond": 9, "sure": 1.0}
     whole["gave_in"]["found"].append(threads)
     assert "threads on its server first" in capacity_advice(whole, ENGLISH)[0]
-    whole["gave_in"]["found"] = []
+    whole["gave_in"]["found"] = [threads | {"sure": 0.49}]
+    assert "threads" not in capacity_words.gave_in(whole) + capacity_advice(whole, ENGLISH)[0]
     assert "--server-metrics" in capacity_advice(whole, ENGLISH)[0]
 
 
