@@ -54,7 +54,7 @@ def _beyond(whole: Mapping[str, Any], say: Say) -> Iterator[str]:
         yield say(f"todo.gave_in_{of_users[0]['kind']}", metric=of_users[0]["metric"])
     elif found:
         yield say("todo.stand_in_gave_in", metric=found[0]["metric"])
-    elif not any(level["metrics"].keys() - set(STAND_IN) for level in whole["levels"]):
+    elif tested(whole) and not any(level["metrics"].keys() - set(STAND_IN) for level in whole["levels"]):
         yield say("todo.give_metrics")
     of_level = [level for level in whole["levels"] if level["devices"] == whole["result"]["breaks"]]
     worst = max((level for level in of_level if level["burden"] is not None), key=lambda level: float(level["burden"]))
