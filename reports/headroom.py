@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def nearest(objectives: Sequence[Mapping[str, Any]]) -> tuple[float, Mapping[str, Any]] | None:
-    """The objective that is nearest to its limit, or furthest beyond it, and which share of the limit it takes."""
-    shares = [
-        (float("inf") if row["value"] is None else row["value"] / row["limit"], row)
-        for row in objectives
-        if row["limit"] and row["unit"] != "clock" and (row["value"] is not None or "at_least" in row)
-    ]
-    return max(shares, key=lambda pair: pair[0], default=None)
+    """The objective that is nearest to its limit, or furthest beyond it, and which share of the limit it takes.
+
+    Where one is missed it is among the missed ones. A limit of 0 and a time of day have no share: missed, they are
+    infinitely far beyond; kept, they tell nothing.
+    """
+    missed = [row for row in objectives if row["verdict"] == "fail"]
+    used = [(_used(row), row) for row in missed or objectives]
+    return max([(share, row) for share, row in used if share is not None], key=lambda pair: pair[0], default=None)
+
+
+def _used(row: Mapping[str, Any]) -> float | None:
+    if row["value"] is None:
+        return math.inf if "at_least" in row else None
+    if row["limit"] and row["unit"] != "clock":
+        return float(row["value"] / row["limit"])
+    return math.inf if row["verdict"] == "fail" else None
 
 
 def of_harness(harness: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -57,7 +57,8 @@ def facts(of: Story) -> Content:
     real = [row for name, row in steps.items() if not is_milestone(name)]
     count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
     rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
-    if (near := nearest(of.summary["objectives"])) is not None:
+    judged = of.summary["harness"]["trustworthy"] and not of.summary["partial"]
+    if judged and (near := nearest(of.summary["objectives"])) is not None:
         rows.insert(1, (say("headroom.room"), *_headroom(*near, say)))
     peak = of.summary["phases"]["morning"]["peak_per_s"]
     rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
@@ -69,8 +70,12 @@ def _headroom(used: float, row: Mapping[str, Any], say: Say) -> tuple[str, str]:
     name = say.heard(row["name"])
     if used <= 1:
         return wording.share(1 - used), say("headroom.left", name=name)
-    times = "" if math.isinf(used) else f"{used:,.3g}"
-    return say("headroom.none"), say("headroom.times" if times else "headroom.among_errors", name=name, times=times)
+    if row["value"] is None:
+        return say("headroom.none"), say("headroom.among_errors", name=name)
+    if math.isinf(used):
+        value, limit = (wording.figure(row[key], row["unit"]) for key in ("value", "limit"))
+        return say("headroom.none"), say("headroom.missed", name=name, value=value, limit=limit)
+    return say("headroom.none"), say("headroom.times", name=name, times=f"{used:,.3g}")
 
 
 def objectives(of: Story) -> Content:

@@ -225,6 +225,7 @@ TODO: Final[dict[str, tuple[str, str]]] = {
     "headroom.left": ("to the limit of {name}", "{name}"),
     "headroom.none": ("none", "なし"),
     "headroom.times": ("{name} at {times} times its limit", "{name} は上限の {times} 倍"),
+    "headroom.missed": ("{name}: {value} of {limit} at most", "{name}: 上限 {limit} に対し {value}"),
     "headroom.among_errors": ("{name} is among what did not end ok", "{name} は正常以外の結果の中"),
     "headroom.harness": ("What the harness still had", "負荷発生側の余裕"),
     "headroom.used": ("{value} of {limit}, {share} used", "{limit} 中 {value}、{share} 使用"),

@@ -1,6 +1,7 @@
 """Samples in groups, against figures worked out by hand or by another way of counting."""
 
 from pathlib import Path
+from typing import Any
 
 import made_run
 import numpy as np
@@ -92,19 +93,40 @@ def test_examples_that_say_the_same_are_shown_once() -> None:
     assert [one["detail"] for one in only.examples] == ["queue 17 full", "no answer from 4f2a9c0d11", "gone"]
 
 
+def of_limit(name: str, value: float | None, limit: float, verdict: str = "pass", **more: Any) -> dict[str, Any]:
+    """A row of `objectives`."""
+    return {"name": name, "value": value, "limit": limit, "unit": "s", "verdict": verdict, **more}
+
+
 def test_the_nearest_limit() -> None:
-    """In shares of the limit; what is not known but among the lost is beyond all; a time of day has no share."""
+    """In shares of the limit; what is not known but among the lost is beyond all; a time of day kept has no share."""
     rows = [
-        {"name": "a", "value": 10.0, "limit": 30.0, "unit": "s"},
-        {"name": "b", "value": 0.004, "limit": 0.005, "unit": "share"},
-        {"name": "c", "value": None, "limit": 2.0, "unit": "s"},
-        {"name": "e", "value": 31_000.0, "limit": 31_800.0, "unit": "clock"},
+        of_limit("a", 10.0, 30.0),
+        of_limit("b", 0.004, 0.005, unit="share"),
+        of_limit("c", None, 2.0, "unknown"),
+        of_limit("e", 31_000.0, 31_800.0, unit="clock"),
+        of_limit("f", 0.0, 0.0, unit="share"),
     ]
     share, row = nearest(rows) or (0, {})
     assert (round(share, 6), row["name"]) == (0.8, "b")
-    share, row = nearest([*rows, {"name": "d", "value": None, "at_least": 9.0, "limit": 10.0, "unit": "s"}]) or (0, {})
+    share, row = nearest([*rows, of_limit("d", None, 10.0, "fail", at_least=9.0)]) or (0, {})
     assert (share, row["name"]) == (float("inf"), "d")
-    assert nearest([{"name": "c", "value": None, "limit": 2.0, "unit": "s"}]) is None
+    assert nearest([of_limit("c", None, 2.0, "unknown")]) is None
+
+
+def test_a_missed_limit_is_nearer_than_any_that_is_kept() -> None:
+    """A limit of 0 and a time of day too, which have no share; of several the one that is furthest beyond."""
+    kept = of_limit("a", 29.0, 30.0)
+    for missed in (
+        of_limit("all errors", 0.002, 0.0, "fail", unit="share"),
+        of_limit("ready on 95 % of devices", 32_000.0, 31_800.0, "fail", unit="clock"),
+        of_limit("ready p95 latency", None, 30.0, "fail", at_least=None),
+    ):
+        share, row = nearest([kept, missed]) or (0, {})
+        assert (share, row["name"]) == (float("inf"), missed["name"])
+    # the counted share of all runs keeps the limit, one run does not: the verdict counts, not the figure
+    share, row = nearest([kept, of_limit("b", 1.0, 30.0, "fail"), of_limit("c", 45.0, 30.0, "fail")]) or (0, {})
+    assert (share, row["name"]) == (1.5, "c")
 
 
 def test_what_the_harness_had_left() -> None:

@@ -17,7 +17,9 @@ from reports.groups import CLUSTERS_SHOWN, EXAMPLES_SHOWN
 from reports.messages import Say
 from reports.page import page
 from reports.runfolder import RunData
-from reports.sections import STEPS_SHOWN
+from reports.sections import STEPS_SHOWN, facts
+from reports.steps import Steps
+from reports.story import story
 from reports.summary import summarise
 from reports.wording import standing
 
@@ -227,20 +229,50 @@ def test_contrast_is_aa_in_both_themes(theme: int) -> None:
     assert all(contrast(colour[f"series-{number}"], colour["card"]) >= 3 for number in range(1, 8))
 
 
+READY: dict[str, Any] = {"step": "ready", "percentile": 95.0, "latency_s_at_most": 1000.0}
+NO_ERRORS: dict[str, Any] = {"step": "all", "error_share_at_most": 0.0}
+
+
 @pytest.mark.parametrize(
-    ("limit_s", "figure", "note"),
-    [(1000.0, "98.", "to the limit of ready p95 latency"), (1.0, "none", "ready p95 latency at 1")],
+    ("objectives", "broken", "figure", "note"),
+    [
+        ([READY], 0.0, "98.", "to the limit of ready p95 latency"),
+        ([READY | {"latency_s_at_most": 1.0}], 0.0, "none", "ready p95 latency at 1"),
+        ([READY, NO_ERRORS], 0.0, "98.", "to the limit of ready p95 latency"),
+        ([READY, NO_ERRORS], 0.02, "none", "all errors: "),
+        (
+            [READY, {"step": "ready", "done_share": 0.95, "done_by": "08:00"}],
+            0.0,
+            "none",
+            "ready on 95 % of devices: 08:4",
+        ),
+        ([READY | {"percentile": 99.0}], 0.5, "none", "ready p99 latency is among what did not end ok"),
+    ],
 )
-def test_the_headroom_is_what_is_left_to_the_nearest_limit(limit_s: float, figure: str, note: str) -> None:
-    """In percent of the limit; none where it is passed, and how far."""
-    objectives = [{"step": "ready", "percentile": 95.0, "latency_s_at_most": limit_s}]
+def test_the_headroom_is_what_is_left_to_the_nearest_limit(
+    objectives: list[dict[str, Any]], broken: float, figure: str, note: str
+) -> None:
+    """In percent of the limit; none where one is missed, which is named: a limit of 0 or a time of day, too."""
     made = made_run.run_json()["scenario"]
     run = {"format": 1, **made_run.run_json(scenario={**made, "folded": {**made["folded"], "objectives": objectives}})}
-    data = RunData(Path("x"), run, made_run.morning(300))
-    shown = html.document_fromstring(page(data, summarise(data))).find_class("facts")[0]
-    (cell,) = [cell for cell in shown if cell[0].text == "Headroom"]
-    assert cell[1].text.startswith(figure)
-    assert cell[2].text.startswith(note)
+    ((_, shown, named),) = headroom_of(run, made_run.morning(600, broken=broken))
+    assert shown.startswith(figure)
+    assert named.startswith(note)
+
+
+def headroom_of(run: dict[str, Any], samples: np.ndarray) -> list[tuple[str, str, str]]:
+    """What the first screen of a run says of its headroom; nothing where it says nothing."""
+    data, steps = RunData(Path("x"), run, samples), Steps(run, samples)
+    rows = facts(story(data, steps, summarise(data, steps)))["rows"]
+    return [row for row in rows if row[0] == "Headroom"]
+
+
+def test_a_run_that_decides_nothing_has_no_headroom() -> None:
+    """A target gave in, or the run cannot be trusted: nothing is left, or nobody knows."""
+    ended = {"utc": "2026-01-15T00:02:30Z", "reason": "aborted", "detail": "x"}
+    for changes in ({"partial": True, "ended": ended}, {"untrusted": ["x"]}):
+        assert headroom_of({"format": 1, **made_run.run_json(**changes)}, made_run.morning(600)) == []
+    assert headroom_of({"format": 1, **made_run.run_json()}, made_run.morning(600))
 
 
 @pytest.mark.parametrize(
