@@ -44,6 +44,26 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "Look at {step} on its server: of what was sent, 95 of 100 took up to {service}. The heat map shows when.",
         "サーバー側で {step} を調べてください: 送信後 100 件中 95 件が {service} 以内でした。時間帯は分布図にあります。",
     ),
+    "todo.slow_on_the_way": (
+        "Begin with {step}, the slowest of the steps that lead to {milestone}: of what was sent in the whole run, 95 of"
+        " 100 took up to {service}.",
+        "まず {step} を調べてください: {milestone} に至るステップの中で最も遅く、実行全体では送信後 100 件中 95 件が"
+        " {service} 以内でした。",
+    ),
+    "todo.slow_between": (
+        "Most of the wait for {milestone} ({took} for 95 of 100) lies between its steps, of which the slowest, {step},"
+        " took 95 of 100 no more than {service}: look at {between}.",
+        "{milestone} の待ち時間(100 件中 95 件が {took} 以内)の大半はステップとステップの間にあります。最も遅い {step} でも"
+        " 100 件中 95 件が {service} 以内でした。{between}を確認してください。",
+    ),
+    "todo.between_push": (
+        "how long a push takes to its device, and at the delay that each device adds by itself",
+        "プッシュ通知が端末に届くまでの時間と、端末自身が加える待ち時間",
+    ),
+    "todo.between_waits": (
+        "the people's typing and the devices' own waits",
+        "利用者の入力と端末自身の待ち時間",
+    ),
     "todo.not_recorded": (
         "Nothing of {step} was recorded: does this scenario reach it, or was its service left out?",
         "{step} の記録がありません。このシナリオで実行されるか、対象外になっていないかを確認してください。",
