@@ -23,6 +23,7 @@ from reports.record import OUTCOMES
 from reports.runfolder import RunData
 from reports.steps import Steps
 from reports.way import milestone_of
+from scenarios.targets import SERVICES
 
 _OK: Final = OUTCOMES.index("ok")
 _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
@@ -84,7 +85,6 @@ def sheet(
     rehearsal = answer in ("pass", "fail", "worse") and not wording.what_was_tested(run, summary).tested
     known = [one for one in waits if one is not None]
     people = _people(known, summary) if known and answer in ("pass", "fail", "worse", "unknown") else None
-    again = "_runs" if answer == "unknown" and "runs" in summary else ""
     return {
         "mood": _MOODS.get(answer, answer),
         "title": _short(say.heard(summary["title"]), _LONGEST_TITLE),
@@ -97,7 +97,7 @@ def sheet(
         "of": _of(people, say),
         "tiles": [] if people is None else _tiles(people, say),
         "limits": _limits(run, summary, say),
-        "next": say("council.next_rehearsal" if rehearsal and answer == "pass" else f"council.next_{answer}{again}"),
+        "next": _next(answer, run, summary, say),
         "hash": summary["hash"][:12],
         "scenario": summary["scenario"],
     }
@@ -203,6 +203,28 @@ def _limits(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> lis
     return [*told, *_how_often(summary, say), say("council.not_in_it")]
 
 
+def _next(answer: str, run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> str:
+    """What to do next. That nothing has to be bought is said only where nothing that was asked for is left open."""
+    if answer == "unknown" and "runs" in summary:
+        return say("council.next_unknown_runs")
+    if answer != "pass":
+        return say(f"council.next_{answer}")
+    found = wording.what_was_tested(run, summary)
+    tested, stood_in, unasked = (
+        [_service(name, say) for name, _ in which if name in SERVICES]
+        for which in (found.tested, found.stood_in, found.left_out)
+    )
+    if not tested:
+        return say("council.next_rehearsal")
+    still = [say("council.open_stood_in", names=say.many(stood_in))] if stood_in else []
+    still += [say("council.open_unasked", names=say.many(unasked))] if unasked else []
+    still += [say("council.open_pace")] if summary["compression"] != 1 else []
+    still += [say("council.open_once")] if "runs" not in summary else []
+    if not still:
+        return say("council.next_pass")
+    return say("council.next_pass_open", tested=say.many(tested), open=say("council.semicolon").join(still))
+
+
 def _how_often(summary: Mapping[str, Any], say: Say) -> list[str]:
     """How many tests it rests on, and how many were of no use."""
     if "runs" not in summary:
@@ -213,8 +235,7 @@ def _how_often(summary: Mapping[str, Any], say: Say) -> list[str]:
 
 
 def _service(name: str, say: Say) -> str:
-    known = {"management", "identity", "updates", "push"}
-    return say(f"council.service_{name}") if name in known else name
+    return say(f"council.service_{name}") if name in SERVICES else name
 
 
 def _short(text: str, most: int) -> str:

@@ -89,6 +89,18 @@ COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "Nothing needs to be bought for this load. Repeat the test after every larger change, and before more people or devices are added.",
         "この負荷のための増強は不要です。大きな変更の後と、利用者や端末を増やす前に再試験してください。",
     ),
+    "council.next_pass_open": (
+        "In this test {tested} kept up. Before you decide that nothing has to be bought, settle what it leaves open: {open}.",
+        "この試験では、{tested}は負荷に耐えました。増強は不要だと判断する前に、残る点を確認してください: {open}。",
+    ),
+    "council.open_stood_in": ("{names} (stand-ins answered in their place)", "{names}(代役が応答)"),
+    "council.open_unasked": ("{names} (this test did not use them)", "{names}(この試験では使用せず)"),
+    "council.open_pace": ("a morning at its real pace", "実際の朝と同じ速さでの試験"),
+    "council.open_once": (
+        "whether another morning shows the same (several tests)",
+        "別の朝でも同じ結果になるか(複数回の試験)",
+    ),
+    "council.semicolon": ("; ", "、"),
     "council.next_fail": (
         "Have the system that was slow or failed examined and strengthened, then repeat the same test. The full report names it.",
         "遅かった、または失敗したシステムを調査・増強し、同じ試験を繰り返してください。どのシステムかは報告書にあります。",

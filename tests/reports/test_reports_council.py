@@ -125,6 +125,69 @@ def test_it_says_what_it_does_not_say() -> None:
     assert "None of the city's own" not in partly
 
 
+BOUGHT = "Nothing needs to be bought for this load."
+OPEN = "Before you decide that nothing has to be bought, settle what it leaves open: "
+
+
+def next_of(samples: np.ndarray, lang: Any = "en", **changes: Any) -> str:
+    """The last thing that a page of one run says before the scenario's name: what to do next."""
+    seen, _ = made(samples, lang, **changes)
+    return seen.partition("What to do next" if lang == "en" else "次にすること")[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "tested", "still"),
+    [
+        (
+            {"targets": {**made_run.run_json()["targets"], **TARGET}, "compression": 1},
+            "sign-in",
+            "device management, software updates and push notices (stand-ins answered in their place); whether another",
+        ),
+        (
+            {"targets": ALL_TARGETS},
+            "device management, sign-in, software updates and push notices",
+            "a morning at its real pace; whether another morning shows the same (several tests).",
+        ),
+        (
+            {"targets": ALL_TARGETS, "compression": 1},
+            "device management, sign-in, software updates and push notices",
+            "whether another morning shows the same (several tests).",
+        ),
+    ],
+)
+def test_one_test_tells_what_kept_up_and_what_is_open(changes: dict[str, Any], tested: str, still: str) -> None:
+    """What was tested is named alone, and what stood in, the pace and other mornings stay open."""
+    said = next_of(GOOD, **changes)
+    assert f"In this test {tested} kept up. {OPEN}{still}" in said
+    assert BOUGHT not in said
+    japanese = next_of(GOOD, "ja", **changes)
+    assert "負荷に耐えました。増強は不要だと判断する前に、残る点を確認してください: " in japanese
+    assert "この負荷のための増強は不要です" not in japanese
+
+
+def test_what_the_test_did_not_use_stays_open() -> None:
+    """Sign-ins alone: of the other services it says nothing."""
+    alone = np.isin(GOOD["step"], [made_run.STEPS.index(name) for name in ("identity.login", "ready", "applied")])
+    said = next_of(GOOD[alone], targets=ALL_TARGETS, compression=1)
+    assert (
+        f"In this test sign-in kept up. {OPEN}device management, software updates and push notices (this test" in said
+    )
+
+
+@pytest.mark.parametrize(("pace", "strong"), [(1, True), (30.0, False)])
+def test_that_nothing_has_to_be_bought_needs_several_whole_mornings(pace: float, strong: bool) -> None:
+    """Every service the city's own, at the real pace, more than once; who stands in for Google is nobody's to buy."""
+    targets = {**ALL_TARGETS, "identity": {**ALL_TARGETS["identity"], "steps": ["identity.login"]}}
+    run = {"format": 1, **made_run.run_json(targets=targets, compression=pace)}
+    data = RunData(Path("x"), run, GOOD)
+    steps = Steps(run, GOOD)
+    ones = [OneRun(f"run-0{number}", summarise(data, steps)) for number in (1, 2, 3)]
+    summary = {**judge_series(SERIES, ones), "steps": ones[0].summary["steps"]}
+    seen = html.document_fromstring(series_council(run, summary, [waits_of(steps)] * 3)).text_content()
+    assert (BOUGHT in seen) is strong
+    assert ("a morning at its real pace" in seen) is not strong
+
+
 SERIES = {"planned": 4, "ended": {"reason": "complete", "detail": ""}}
 
 
