@@ -15,7 +15,7 @@ from reports.messages.capacity import CAPACITY
 from reports.messages.compare import COMPARE
 from reports.messages.council import COUNCIL
 from reports.messages.distrust import DISTRUST, sentence
-from reports.messages.heard import HEARD
+from reports.messages.heard import HEARD, OUTCOMES
 from reports.messages.history import HISTORY
 from reports.messages.honesty import HONESTY
 from reports.messages.page import PAGE
@@ -31,6 +31,14 @@ TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPAC
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_ONE_OUTCOME: Final = f"(?:{'|'.join(OUTCOMES)})"
+_SHAPES: Final = {
+    "outcomes": f"{_ONE_OUTCOME}(?: or {_ONE_OUTCOME})*",
+    "step": r"\S+(?: \(caught up\))?",
+    "from": r"[\d:.]+",
+    "until": r"[\d:.]+",
+}
+"""Placeholders of a heard sentence that stand for this alone; others for any text."""
 
 
 class Say:
@@ -57,8 +65,15 @@ class Say:
             return text
         for pattern, said in _patterns():
             if found := pattern.fullmatch(text):
-                return said.format_map({name: self.heard(part) for name, part in found.groupdict().items()})
+                return said.format_map({name: self._part(name, part) for name, part in found.groupdict().items()})
         return text
+
+    def _part(self, name: str, text: str) -> str:
+        """What stood for a placeholder of a heard sentence."""
+        if name == "outcomes":
+            return "・".join(OUTCOMES[one] for one in text.split(" or "))
+        # an objective's name has a comma before its window
+        return "、".join(map(self.heard, re.split(r", (?!due )", text))) if name == "names" else self.heard(text)
 
     def many(self, names: list[str]) -> str:
         """A list in words."""
@@ -81,7 +96,9 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 def _pattern(english: str) -> str:
     parts = _PLACEHOLDER.split(english)
-    return "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    return "".join(
+        f"(?P<{part}>{_SHAPES.get(part, '.+?')})" if at % 2 else re.escape(part) for at, part in enumerate(parts)
+    )
 
 
 def texts() -> dict[str, tuple[Any, ...]]:

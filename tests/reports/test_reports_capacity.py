@@ -172,6 +172,16 @@ def test_a_plan_that_we_cannot_carry_is_our_limit_too(tmp_path: Path) -> None:
     assert (result["end"], result["saturated"], result["why"]) == ("harness", 1050, "one address has 900 ports")
 
 
+def test_why_a_level_was_not_played_is_told_in_japanese(tmp_path: Path) -> None:
+    """In the headline and in the table of the levels."""
+    for turn in (1, 2, 3):
+        play(tmp_path, 1000, 1.0, turn=turn)
+    why = "memory: all processes together need about 9.0 GiB and 2.0 GiB are free: play fewer --devices, or free some"
+    page = capacity_page(tmp_path.name, conclude(tmp_path, unplayable={"1050": why}), Say("ja"))
+    assert page.count("全プロセスで約 9.0 GiB 必要ですが、空きは 2.0 GiB です") == 2
+    assert "all processes" not in page
+
+
 def test_a_search_cut_short_is_undecided(tmp_path: Path) -> None:
     """Between 1,000 and 3,000 lies a limit: about where, no more, exit 4, and why."""
     play(tmp_path, 1000, 0.5)

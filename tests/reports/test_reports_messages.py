@@ -31,7 +31,9 @@ def test_what_runs_say_has_its_japanese(english: str, japanese: str) -> None:
     names = PLACEHOLDER.findall(english)
     assert sorted(names) == sorted(PLACEHOLDER.findall(japanese))
     filled = {name[1:-1]: str(number + 11) for number, name in enumerate(names)}
-    assert Say("ja").heard(english.format_map(filled)) == japanese.format_map(filled)
+    outcomes = {"outcomes": "refused or unknown"} if "{outcomes}" in names else {}
+    said = {"outcomes": "拒否・結果不明"} if outcomes else {}
+    assert Say("ja").heard(english.format_map(filled | outcomes)) == japanese.format_map(filled | said)
     assert ENGLISH.heard(english) == english
 
 
