@@ -22,13 +22,16 @@ from reports.runfolder import PAGE
 from reports.scalability import Law
 from scenarios.whatifs import WHAT_IFS
 
-SCREEN: Final = "capacity.html.j2"
-PAPER: Final = "capacity_paper.html.j2"
 _STEPS: Final = 40
 
 
 def capacity_page(
-    folder: str, whole: Mapping[str, Any], say: Say = ENGLISH, *, run_page: str = PAGE, template: str = SCREEN
+    folder: str,
+    whole: Mapping[str, Any],
+    say: Say = ENGLISH,
+    *,
+    run_page: str = PAGE,
+    sheet: Mapping[str, Any] | None = None,
 ) -> str:
     """The page.
 
@@ -37,13 +40,14 @@ def capacity_page(
         whole: its capacity.json.
         say: its language.
         run_page: the page that each run has in its folder; "" to link to none.
-        template: for the screen, or for paper.
+        sheet: the council's (reports.capacity_council), for paper, where it comes first; None for the screen.
     """
     with drawing.unchecked():
         curve, law = _curve(whole, say), _law(whole["scalability"], say)
         return render(
-            template,
+            "capacity.html.j2" if sheet is None else "capacity_paper.html.j2",
             say,
+            sheet=sheet,
             charts=[*curve, *law],
             whole=whole,
             folder=folder,

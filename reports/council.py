@@ -27,8 +27,8 @@ from scenarios.targets import SERVICES
 
 _OK: Final = OUTCOMES.index("ok")
 _ROUND_S: Final = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
-_LONGEST_TITLE: Final = 80
-_LONGEST_QUESTION: Final = 200
+LONGEST_TITLE: Final = 80
+LONGEST_QUESTION: Final = 200
 _MOODS: Final = {"gave_in": "fail", "worse": "fail", "cut_short": "unknown", "unjudged": "unknown"}
 
 
@@ -87,8 +87,8 @@ def sheet(
     people = _people(known, summary) if known and answer in ("pass", "fail", "worse", "unknown") else None
     return {
         "mood": _MOODS.get(answer, answer),
-        "title": _short(say.heard(summary["title"]), _LONGEST_TITLE),
-        "question": _short(say.heard(summary["question"]), _LONGEST_QUESTION),
+        "title": short(say.heard(summary["title"]), LONGEST_TITLE),
+        "question": short(say.heard(summary["question"]), LONGEST_QUESTION),
         "day": str(run.get("t0_utc") or "")[:10],
         "rehearsal": rehearsal,
         "heading": say(f"council.rehearsal_{answer}") if rehearsal else say(f"council.answer_{answer}"),
@@ -98,8 +98,7 @@ def sheet(
         "tiles": [] if people is None else _tiles(people, say),
         "limits": _limits(run, summary, say),
         "next": _next(answer, run, summary, say),
-        "hash": summary["hash"][:12],
-        "scenario": summary["scenario"],
+        "which": say("council.which", scenario=summary["scenario"], hash=summary["hash"][:12]),
     }
 
 
@@ -182,25 +181,32 @@ def _typical(values_s: Sequence[float], say: Say) -> tuple[str, str]:
 
 def _limits(run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> list[str]:
     """What this run does not say, the gravest first."""
-    found = wording.what_was_tested(run, summary, say)
     told = [] if summary["harness"]["trustworthy"] else [say("council.untrusted")]
-    ours, others = ([_service(name, say) for name, _ in which] for which in (found.tested, found.stood_in))
-    if not ours:
-        told.append(say("council.rehearsal"))
-    elif others:
-        told.append(say("council.partly", tested=say.many(ours), others=say.many(others)))
-    else:
-        told.append(say("council.tested", tested=say.many(ours)))
+    told.append(tested_told(wording.what_was_tested(run, summary, say), say))
     if any(row["verdict"] == "unknown" for row in summary["objectives"]) and summary["harness"]["trustworthy"]:
         told.append(say("council.undecided"))
     pace = summary["compression"]
     told.append(say("council.real_pace") if pace == 1 else say("council.squeezed", pace=f"{pace:g}"))
+    return [*told, *shared_told(run, say), *_how_often(summary, say), say("council.not_in_it")]
+
+
+def tested_told(found: wording.Tested, say: Say) -> str:
+    """What was tested and what stood in, in plain words."""
+    ours, others = ([_service(name, say) for name, _ in which] for which in (found.tested, found.stood_in))
+    if not ours:
+        return say("council.rehearsal")
+    if others:
+        return say("council.partly", tested=say.many(ours), others=say.many(others))
+    return say("council.tested", tested=say.many(ours))
+
+
+def shared_told(run: Mapping[str, Any], say: Say) -> list[str]:
+    """That people shared accounts, if they did."""
     accounts = run.get("accounts") or {}
-    if accounts.get("reused"):
-        told.append(
-            say("standing.shared", people=f"{accounts['people']:,}", accounts=f"{accounts['accounts']:,}").strip()
-        )
-    return [*told, *_how_often(summary, say), say("council.not_in_it")]
+    if not accounts.get("reused"):
+        return []
+    counts = {key: f"{accounts[key]:,}" for key in ("people", "accounts")}
+    return [say("standing.shared", **counts).strip()]
 
 
 def _next(answer: str, run: Mapping[str, Any], summary: Mapping[str, Any], say: Say) -> str:
@@ -238,5 +244,5 @@ def _service(name: str, say: Say) -> str:
     return say(f"council.service_{name}") if name in SERVICES else name
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import drawing
-from reports.capacity_page import PAPER, capacity_page
+from reports.capacity_council import search_sheet
+from reports.capacity_page import capacity_page
 from reports.council import sheet, waits_of
 from reports.html import render
 from reports.messages import ENGLISH, Say
@@ -77,9 +78,9 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
     return printed(html)
 
 
-def search_pdf(folder: str, whole: Mapping[str, Any], say: Say = ENGLISH) -> bytes:
-    """The page of a search for the capacity as PDF (arguments as capacity_page has them). Raises: PdfMissing."""
-    return printed(capacity_page(folder, whole, say, run_page="", template=PAPER))
+def search_pdf(first: RunData, folder: str, whole: Mapping[str, Any], say: Say = ENGLISH) -> bytes:
+    """The page of a search as PDF (arguments as capacity_page and capacity_council have them). Raises: PdfMissing."""
+    return printed(capacity_page(folder, whole, say, run_page="", sheet=search_sheet(first, whole, say)))
 
 
 def printed(html: str) -> bytes:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from reports.messages.capacity import CAPACITY
+from reports.messages.capacity_council import CAPACITY_COUNCIL
 from reports.messages.compare import COMPARE
 from reports.messages.council import COUNCIL
 from reports.messages.distrust import DISTRUST, sentence
@@ -27,7 +28,18 @@ Lang = Literal["en", "ja"]
 Table = Mapping[str, tuple[str, str]]
 
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "ja")
-TABLES: Final[tuple[Table, ...]] = (VERDICT, TODO, PAGE, COUNCIL, HONESTY, CAPACITY, COMPARE, HISTORY, SERIES)
+TABLES: Final[tuple[Table, ...]] = (
+    VERDICT,
+    TODO,
+    PAGE,
+    COUNCIL,
+    HONESTY,
+    CAPACITY,
+    CAPACITY_COUNCIL,
+    COMPARE,
+    HISTORY,
+    SERIES,
+)
 """To add texts: a file with a table, and a row here."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,78 +19,7 @@ from reports.capacity_page import capacity_page
 from reports.messages import ENGLISH, Say
 from reports.messages.distrust import distrust
 from simulator.cli import main
-from tests.reports.made_levels import LIMIT_S, play
-
-WHAT_IF_ROWS = [
-    {
-        "name": name,
-        "changed": bool(name),
-        "devices": 1000,
-        "way": "measured",
-        "why": "",
-        "of": 1020,
-        "folder": f"what-if-{name}",
-        "peak_per_s": 200.0,
-        "requests": None,
-        "bytes_in": 10**9,
-        "delta_bytes_in": 10**8,
-        "payload_bytes": 4_194_304,
-        "worst": {"name": "identity.login p95 latency", "value": 1.9, "limit": 2.0, "unit": "s", "burden": -0.05},
-        "verdict": "within",
-    }
-    for name in ("", "full_update")
-] + [
-    {
-        "name": "twice_devices",
-        "changed": True,
-        "devices": 2000,
-        "way": "rehearsed",
-        "why": "--time 9 was over",
-        "of": 1000,
-        "folder": None,
-        "peak_per_s": 400.0,
-        "requests": 52_000,
-        "bytes_in": 9 * 10**9,
-        "delta_bytes_in": 10**9,
-        "payload_bytes": 4_194_304,
-        "worst": None,
-        "verdict": None,
-    }
-]
-BOUNDS = {"start": 1000, "most": 10_000, "least": 100, "precision": 0.1, "repeats": 3}
-
-
-def told(**changes: Any) -> dict[str, Any]:
-    """What the command knows of a search."""
-    search = {
-        "scenario": "sign_in_peak",
-        "title": "Sign-in peak",
-        "question": "Does it hold?",
-        "devices": 1000,
-        "seed": 1,
-        "compression": 1.0,
-        "targets": {name: {"basis": "stand-in", "url": ""} for name in ("management", "identity")},
-        "same_fleet": False,
-        "peak_starts_per_s": 8.0,
-        "bounds": BOUNDS,
-        "unplayable": {},
-        "minutes": 60,
-        "command": "capacity sign_in_peak",
-        "ended": {"reason": "complete", "detail": ""},
-        "what_ifs": [],
-    }
-    return search | changes
-
-
-def whole_search(folder: Path) -> None:
-    """A search whose limit lies at 2,500: login time grows as the square of the devices, runs differ by 3 %."""
-    for devices, turns in ((1000, 1), (1500, 1), (2250, 3), (2450, 3), (2600, 3), (3375, 1)):
-        for turn in range(1, turns + 1):
-            play(folder, devices, LIMIT_S * (devices / 2500) ** 2 * (1 + 0.03 * (turn - 2) * (turns > 1)), turn=turn)
-
-
-def conclude(folder: Path, **changes: Any) -> dict[str, Any]:
-    return capacity.concluded(folder, told(**changes), capacity.levels_in(folder))
+from tests.reports.made_levels import LIMIT_S, WHAT_IF_ROWS, conclude, play, whole_search
 
 
 def test_the_capacity_and_its_band(tmp_path: Path) -> None:
@@ -327,7 +257,8 @@ def test_our_own_limit_has_its_remedy(tmp_path: Path) -> None:
 
 def test_the_pages_for_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`report --public --pdf`: the figures stay; no host, account, path or machine is left, nor what servers call their
-    metrics; it leads to the public pages of its runs; the PDF is as public, on A4, and says the headline."""
+    metrics; it leads to the public pages of its runs; the PDF is as public, on A4, begins with the council's sheet and
+    says the headline."""
     folder = tmp_path / "capacity-of-loadbox"
     secret = {
         "targets": {
@@ -365,11 +296,27 @@ def test_the_pages_for_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert head is not None
     assert head[0] in shown
     assert head[1] in paper
+    sheets = {name: (folder / name).read_text("utf-8") for name in ("council.html", "council-public.html")}
+    assert "idp.city.example" in sheets["council.html"]
+    assert not any(one in sheets["council-public.html"] for one in hidden)
+    heads = [re.findall("<h1>(.*)</h1>", one) for one in sheets.values()]
+    assert heads[0] == heads[1]
+    assert heads[0][0] in " ".join(PdfReader(file).pages[0].extract_text().split())
     for run in ("level-01000-1", "what-if-full_update"):
         assert f'href="{run}/report-public.html"' in shown
         masked = (folder / run / "report-public.html").read_text("utf-8")
         assert "Xeon-4711" not in masked
     assert {(round(one.mediabox.width), round(one.mediabox.height)) for one in PdfReader(file).pages} == {(595, 842)}
+
+
+def test_a_search_without_its_levels_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit 2, and what was found is not overwritten."""
+    play(tmp_path, 1000, 0.5)
+    before = conclude(tmp_path)
+    shutil.rmtree(tmp_path / "level-01000-1")
+    assert main(["report", str(tmp_path)]) == 2
+    assert "not a whole search" in capsys.readouterr().err
+    assert capacity.open_search(tmp_path) == before
 
 
 def test_a_search_has_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
