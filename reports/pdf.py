@@ -10,17 +10,18 @@ import contextlib
 import io
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import drawing
 from reports.capacity_council import search_sheet
 from reports.capacity_page import capacity_page
-from reports.council import sheet, waits_of
+from reports.council import Waits, sheet, waits_of
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
 from reports.sections import sections_of
+from reports.series_page import series_page
 from reports.steps import Steps
 
 _THEMED = re.compile(r"light-dark\((#[0-9a-f]{6}), #[0-9a-f]{6}\)")
@@ -76,6 +77,13 @@ def pdf(data: RunData, summary: Mapping[str, Any], steps: Steps | None = None, s
             sheet=sheet(data.run, summary, [waits_of(steps)], say),
         )
     return printed(html)
+
+
+def series_pdf(
+    run: Mapping[str, Any], summary: Mapping[str, Any], waits: Sequence[Waits | None], say: Say = ENGLISH
+) -> bytes:
+    """The page of repeated runs as PDF (arguments as series_page and series_council have them). Raises: PdfMissing."""
+    return printed(series_page(run, summary, say, run_page="", sheet=sheet(run, summary, waits, say)))
 
 
 def search_pdf(first: RunData, folder: str, whole: Mapping[str, Any], say: Say = ENGLISH) -> bytes:

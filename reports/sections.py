@@ -59,13 +59,13 @@ def facts(of: Story) -> Content:
     rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
     judged = of.summary["harness"]["trustworthy"] and not of.summary["partial"]
     if judged and (near := nearest(of.summary["objectives"])) is not None:
-        rows.insert(1, (say("headroom.room"), *_headroom(*near, say)))
+        rows.insert(1, (say("headroom.room"), *room_left(*near, say)))
     peak = of.summary["phases"]["morning"]["peak_per_s"]
     rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
     return {"rows": rows}
 
 
-def _headroom(used: float, row: Mapping[str, Any], say: Say) -> tuple[str, str]:
+def room_left(used: float, row: Mapping[str, Any], say: Say) -> tuple[str, str]:
     """What is left to the nearest limit, and which that is; none where it is passed, and how far."""
     name = say.heard(row["name"])
     if used <= 1:

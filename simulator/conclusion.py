@@ -111,9 +111,7 @@ def report_again(
     codes = []
     for path in paths:
         if is_series(path):
-            if pdf is not None:
-                raise UserError(f"{path}: a series of runs: --pdf is for one run, name its run-*")
-            codes.append(_series_again(path, lang, public=public, against=against))
+            codes.append(_series_again(path, lang, public=public, pdf=pdf, against=against))
             continue
         if is_search(path):
             if against is not None:
@@ -127,11 +125,11 @@ def report_again(
     return max(codes)
 
 
-def _series_again(path: Path, lang: Lang, *, public: bool, against: Against | None) -> int:
+def _series_again(path: Path, lang: Lang, *, public: bool, pdf: Path | None, against: Against | None) -> int:
     try:
         for run in sorted(path.glob("run-*")):
             conclude(run, io.StringIO(), lang, public=public)
-        return conclude_series(path, sys.stdout, lang, against, public=public)
+        return conclude_series(path, sys.stdout, lang, against, public=public, pdf=pdf)
     except (RunFolderError, SampleFileError) as error:
         raise UserError(str(error)) from None
 

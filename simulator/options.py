@@ -107,7 +107,7 @@ def _add_report(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
 ) -> None:
     report = commands.add_parser("report", parents=parents, help="judge and report recorded runs again")
-    report.add_argument("--pdf", type=Path, default=None, metavar="FILE", help="write the report of one run as PDF too")
+    report.add_argument("--pdf", type=Path, default=None, metavar="FILE", help="write the report as PDF too")
     report.add_argument(
         "--public",
         action="store_true",

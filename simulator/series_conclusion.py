@@ -17,6 +17,7 @@ from reports.council import Waits, series_council, waits_of
 from reports.junit import junit
 from reports.messages import Lang, Say
 from reports.objectives import exit_code
+from reports.pdf import series_pdf
 from reports.public import public_series
 from reports.repeat import OneRun, judge_series
 from reports.runfolder import (
@@ -41,13 +42,20 @@ from reports.text import series_text
 
 
 def conclude_series(
-    path: Path, out: TextIO, lang: Lang, against: Against | None = None, *, public: bool = False
+    path: Path,
+    out: TextIO,
+    lang: Lang,
+    against: Against | None = None,
+    *,
+    public: bool = False,
+    pdf: Path | None = None,
 ) -> int:
     """Judge and report a series whose runs have been concluded, held against earlier runs and series if any are named.
 
     Args:
         public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was;
             the runs have theirs already.
+        pdf: where to write the report as PDF as well, as public as the pages; None: nowhere.
     Returns: 0, 1, 3 or 4 (reports.objectives.exit_code). Raises: RunFolderError for what is no whole series.
     """
     series, folders = read_series(path)
@@ -67,13 +75,16 @@ def conclude_series(
     seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(began)).total_seconds()
     write_whole(path / JUNIT, junit(summary, utc=began, seconds=max(0.0, seconds), host=platform.node()))
     told = {**summary, "steps": runs[0].summary["steps"]}
-    write_whole(path / PAGE, series_page({**first, "command": series["command"]}, told, say).encode())
+    shown_run, shown_told = {**first, "command": series["command"]}, told
+    write_whole(path / PAGE, series_page(shown_run, told, say).encode())
     write_whole(path / COUNCIL, series_council(first, told, waits, say).encode())
     if public:
         shown_run, shown_told = public_series(first, told)
         page = series_page(shown_run, shown_told, say, run_page=PUBLIC_PAGE)
         write_whole(path / PUBLIC_PAGE, page.encode())
         write_whole(path / PUBLIC_COUNCIL, series_council(shown_run, shown_told, waits, say).encode())
+    if pdf is not None:
+        write_whole(pdf, series_pdf(shown_run, shown_told, waits, say))
     out.write("\n" + series_text(first, told, str(path / (PUBLIC_PAGE if public else PAGE))))
     return exit_code(summary)
 

@@ -38,5 +38,8 @@ SERIES: Final[dict[str, tuple[str, str]]] = {
         "Open the page of {run}: it says when the target gave in, and at what. Let it be mended, then begin with less load.",
         "{run} のページを開いてください。対象がいつ、どこで耐えられなくなったかがわかります。対処の後、小さい負荷から始めてください。",
     ),
+    "series.counted": ("Runs that count", "判定に使った実行"),
+    "series.of_planned": ("of {planned} planned", "予定 {planned} 回中"),
+    "series.at_worst": ("{what}, by the worse end between the runs", "{what}(実行間の幅の悪い側で)"),
     "series.none_yet": ("no run counts", "使用できる実行なし"),
 }

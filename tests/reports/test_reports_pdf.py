@@ -1,14 +1,17 @@
 """The report as PDF, read back with another library: its pages, numbers, texts and fonts."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import made_run
 import pytest
+from made_nights import Nights
 from pypdf import PdfReader
 
 from reports import pdf
+from reports.objectives import exit_code
 from reports.runfolder import RunData
 from simulator.cli import main
 
@@ -68,6 +71,31 @@ def test_charts_are_in_the_pdf_in_the_light_theme_s_colours(made: tuple[RunData,
     for colour in ("1f6fb5", "0d766c"):
         parts = " ".join(f"{int(colour[at : at + 2], 16) / 255:.6f}".rstrip("0") for at in (0, 2, 4))
         assert f"{parts} RG".encode() in drawn, colour
+
+
+@pytest.mark.skipif(bool(pdf.japanese_missing()), reason="no Japanese font is installed")
+def test_a_series_has_its_pdf(tmp_path: Path) -> None:
+    """As a run has: A4 throughout, numbered, the council's sheet first and alone, then the objectives run by run; as
+    public as asked, in Japanese, every font in the file; it links to no page."""
+    targets = {"identity": {"url": "https://idp.city.example", "basis": "target"}}
+    folder = Nights(tmp_path).repeat(4, targets={**made_run.run_json()["targets"], **targets})
+    file = tmp_path / "x.pdf"
+    code = main(["report", "--lang", "ja", "--public", "--pdf", str(file), str(folder)])
+    assert code == exit_code(json.loads((folder / "summary.json").read_text()))
+    reader = PdfReader(file)
+    texts = ["".join(one.extract_text().split()) for one in reader.pages]
+    for number, (one, text) in enumerate(zip(reader.pages, texts, strict=True), 1):
+        assert (round(one.mediabox.width), round(one.mediabox.height)) == A4_PT
+        assert f"{number}/{len(texts)}" in text
+    assert "秒以内に仕事を始められる。" in texts[0]
+    assert not any("秒以内に仕事を" in text for text in texts[1:])
+    whole = "".join(texts[1:])
+    for words in ("実行間の幅", "run-04", "何をテストしたか", "上限までの余裕"):
+        assert words in whole, words
+    assert "idp.city.example" not in "".join(texts)
+    assert all(embedded(reader).values())
+    links = [link.get_object() for one in reader.pages for link in one.get("/Annots", ())]
+    assert not any("/URI" in link.get("/A", {}) for link in links)
 
 
 def test_what_is_missing_is_said_before_any_work(

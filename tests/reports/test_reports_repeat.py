@@ -8,8 +8,9 @@ import math
 from typing import Any
 
 import pytest
-from lxml import etree
+from lxml import etree, html
 
+from reports import wording
 from reports.junit import junit
 from reports.messages import ENGLISH, Say
 from reports.objectives import exit_code
@@ -250,6 +251,44 @@ def test_the_page_shows_every_run_and_what_it_means(name: str, lang: Any) -> Non
         assert ("3 runs, each with fresh state" if lang == "en" else "3 回の実行です") in page
     words = series_text({"targets": targets}, judged)
     assert f"{len(summaries)} of 3 runs were played" in words
+
+
+@pytest.mark.parametrize(
+    ("values", "figure", "note"),
+    [
+        # the middle of the runs, 1.1 s, would leave 45 %
+        ((1.0, 1.1, 1.21), wording.share(1 - 1.1 * math.exp(T_2 * math.log(1.1) / math.sqrt(3)) / 2.0), "to the limit"),
+        ((1.5, 1.65, 1.815), "none", "at 1.05 times its limit"),
+        ((1.0, 1.0, None), "none", "is among what did not end ok"),
+    ],
+)
+def test_the_first_screen_says_the_headroom_at_the_worse_end(
+    values: tuple[float | None, ...], figure: str, note: str
+) -> None:
+    """Of the objective nearest to its limit by the band's upper end, worked by hand from the printed t; and how many
+    runs count, what was tested, what stood in and what was left out, all before the tables."""
+    rows = [row(value) if value else row(None, at_least=1.5) for value in values]
+    judged = {**series(*(run(one, errors(1)) for one in rows)), "steps": {"identity.login": {}, "push.connect": {}}}
+    targets = {
+        "identity": {"basis": "target", "url": "https://idp.example"},
+        "push": {"basis": "stand-in", "url": "mqtt://x"},
+        "updates": {"basis": "stand-in", "url": ""},
+    }
+    page = html.document_fromstring(series_page({"targets": targets, "command": "x"}, judged))
+    facts = [[" ".join(cell.text_content().split()) for cell in one] for one in page.xpath("//dl[1]/div")]
+    assert facts[0][:2] == ["Headroom", figure]
+    assert "identity.login p95 latency" in facts[0][2]
+    assert note in facts[0][2]
+    assert facts[0][2].endswith(", by the worse end between the runs")
+    assert facts[1] == ["Runs that count", "3", "of 3 planned"]
+    (tested,) = page.xpath("//section[@aria-labelledby='tested']")
+    kinds = [[" ".join(cell.text_content().split()) for cell in one] for one in tested.xpath("./dl/div")][:3]
+    assert kinds == [
+        ["Tested", "identity https://idp.example"],
+        ["Stood in by the embedded backend", "push mqtt://x"],
+        ["Left out", "updates"],
+    ]
+    assert tested.xpath("./preceding::table") == []
 
 
 def test_the_table_reads_back() -> None:
