@@ -22,9 +22,12 @@ from reports.messages import Lang, Say
 from reports.page import page
 from reports.runfolder import RunData
 from reports.summary import summarise
+from simulator.capacity_conclusion import tell
 from simulator.conclusion import conclude
 from simulator.history import show_history
 from simulator.series_conclusion import conclude_series
+from tests.reports.made_levels import WHAT_IF_ROWS, whole_search
+from tests.reports.made_levels import conclude as conclude_search
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
@@ -210,18 +213,52 @@ def test_pages_of_many_runs_are_readable(browser: Browser, series: Path, lang: L
     assert conclude_series(series, io.StringIO(), lang, Against((series.parent,), any_run=True)) == 1
     show_history(series.parent, io.StringIO(), lang)
     for path in (series / "report.html", series / "council.html", series.parent / "history.html"):
-        shown = opened(browser, path, theme=theme)
-        assert draw_all(shown.page) == (5 * 2 if path.name == "history.html" else 0)
-        assert all(shown.page.evaluate(MARKS))
-        assert (shown.complaints, shown.requests) == ([], [path.as_uri()])
-        assert [one for one in shown.page.evaluate(CONTRASTS) if one[0] < one[1]] == []
-        for width in (360, 768, 3840):
-            shown.page.set_viewport_size({"width": width, "height": 900})
-            assert shown.page.evaluate(FITS_SOON), (path.name, width)
-        if path.name == "council.html":
-            (only,) = printed(shown.page).pages
-            assert size_of(only) == A4_PT
-        shown.page.close()
+        check(browser, path, theme, charts=5 * 2 if path.name == "history.html" else 0)
+
+
+def check(browser: Browser, path: Path, theme: str, *, charts: int) -> None:
+    """That a page draws its charts, says no error, asks for nothing, has the contrast and fits every width; of a
+    council's sheet, that it is one A4."""
+    shown = opened(browser, path, theme=theme)
+    assert draw_all(shown.page) == charts
+    assert all(shown.page.evaluate(MARKS))
+    assert (shown.complaints, shown.requests) == ([], [path.as_uri()])
+    assert [one for one in shown.page.evaluate(CONTRASTS) if one[0] < one[1]] == []
+    for width in (360, 768, 3840):
+        shown.page.set_viewport_size({"width": width, "height": 900})
+        assert shown.page.evaluate(FITS_SOON), (path.name, width)
+    if path.name.startswith("council"):
+        (only,) = printed(shown.page).pages
+        assert size_of(only) == A4_PT
+    shown.page.close()
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A search for the capacity that found it, with its what-ifs, a target of the user's among stand-ins, the longest
+    words it can say, and a level that was not played."""
+    folder = tmp_path_factory.mktemp("search")
+    own = {"url": "https://idp.example", "basis": "target", "steps": ["identity.login"]}
+    targets = {**made_run.run_json()["targets"], "identity": own}
+    accounts = {"from": "x.csv", "accounts": 50, "people": 2600, "reused": True}
+    whole_search(folder, targets=targets, accounts=accounts)
+    words = {"title": "長い題名" * 60, "question": "long words " * 60}
+    changes = {"targets": targets, "what_ifs": WHAT_IF_ROWS, "unplayable": {"5000": "one address has 900 ports"}}
+    return folder, conclude_search(folder, **words, **changes)
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "dark"), ("ja", "light"), ("en", "light"), ("ja", "dark")])
+def test_pages_of_a_search_are_readable(
+    browser: Browser, search: tuple[Path, dict[str, Any]], lang: Lang, theme: str
+) -> None:
+    """Of a search for the capacity and its council's sheet, as those of many runs. The sheet holds its longest on one
+    A4: squeezed, shared accounts, stand-ins in part, a metric that gave in."""
+    folder, whole = search
+    found = [{**whole["gave_in"]["found"][0], "metric": 'node_cpu_utilization{instance="idp-db-01:9100",mode="user"}'}]
+    whole = {**whole, "compression": 60.0, "gave_in": {**whole["gave_in"], "found": found}}
+    assert tell(folder, whole, io.StringIO(), lang) == 0
+    check(browser, folder / "report.html", theme, charts=2)
+    check(browser, folder / "council.html", theme, charts=0)
 
 
 @pytest.mark.parametrize("name", ["report-en", "report-ja", "council-en", "council-ja"])
