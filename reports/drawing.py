@@ -104,6 +104,7 @@ def finished(layers: Sequence[Any], height: int = HEIGHT, *, apart: bool = False
     """The specification; `apart` gives each layer its own vertical scale."""
     axis = alt.AxisConfig(
         labelColor=MUTED,
+        titleColor=MUTED,
         labelFont=FONT,
         labelFontSize=12,
         labelPadding=6,

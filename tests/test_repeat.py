@@ -76,7 +76,10 @@ def test_three_runs_of_one_morning(tmp_path: Path) -> None:
     if ended.returncode == 0:
         assert "no baseline yet" in cases[2].find("skipped").get("message")
     before = (folder / "summary.json").read_bytes()
-    assert main(["report", str(folder), "--lang", "ja", "--baseline", str(tmp_path)]) == ended.returncode
+    paper = tmp_path / "series.pdf"
+    again = ["report", str(folder), "--lang", "ja", "--baseline", str(tmp_path), "--pdf", str(paper)]
+    assert main(again) == ended.returncode
+    assert paper.read_bytes().startswith(b"%PDF-")
     assert (folder / "summary.json").read_bytes() == before
     assert 'lang="ja"' in (folder / "report.html").read_text()
 

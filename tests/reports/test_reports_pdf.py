@@ -1,6 +1,6 @@
 """The report as PDF, read back with another library: its pages, numbers, texts and fonts."""
 
-import json
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +11,9 @@ from made_nights import Nights
 from pypdf import PdfReader
 
 from reports import pdf
-from reports.objectives import exit_code
 from reports.runfolder import RunData
 from simulator.cli import main
+from simulator.series_conclusion import conclude_series
 
 A4_PT = (595, 842)
 
@@ -80,8 +80,7 @@ def test_a_series_has_its_pdf(tmp_path: Path) -> None:
     targets = {"identity": {"url": "https://idp.city.example", "basis": "target"}}
     folder = Nights(tmp_path).repeat(4, targets={**made_run.run_json()["targets"], **targets})
     file = tmp_path / "x.pdf"
-    code = main(["report", "--lang", "ja", "--public", "--pdf", str(file), str(folder)])
-    assert code == exit_code(json.loads((folder / "summary.json").read_text()))
+    conclude_series(folder, io.StringIO(), "ja", public=True, pdf=file)
     reader = PdfReader(file)
     texts = ["".join(one.extract_text().split()) for one in reader.pages]
     for number, (one, text) in enumerate(zip(reader.pages, texts, strict=True), 1):
