@@ -85,10 +85,10 @@ CAPACITY_COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "限界を超えたとき、サーバーの {metric} という値が目立ちました。調べる手がかりであり、原因の証明ではありません。",
     ),
     "buy.next_yes": (
-        "Plan with {low} at most. Nothing needs to be bought for what was asked about. Search again after every larger"
-        " change, and before more is added.",
-        "計画では {low}を上限としてください。想定した負荷のための増強は不要です。大きな変更の後と、負荷を増やす前に、"
-        "もう一度測定してください。",
+        "Plan with {low} at most. The tested systems need nothing more for what was asked about. Search again after every"
+        " larger change, and before more is added.",
+        "計画では {low}を上限としてください。想定した負荷のために、試験したシステムを増強する必要はありません。大きな変更の後と、"
+        "負荷を増やす前に、もう一度測定してください。",
     ),
     "buy.next_near": (
         "Do not count on more than {low}. Have the system that gave in strengthened before what was asked about comes to"
@@ -101,9 +101,10 @@ CAPACITY_COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "限界に達したシステムを調査・増強し、もう一度測定してください。どこに表れたかは報告書にあります。",
     ),
     "buy.next_not_reached": (
-        "Nothing needs to be bought for what was asked about. Search again after every larger change, and before more is"
-        " added.",
-        "想定した負荷のための増強は不要です。大きな変更の後と、負荷を増やす前に、もう一度測定してください。",
+        "The tested systems need nothing more for what was asked about. Search again after every larger change, and before"
+        " more is added.",
+        "想定した負荷のために、試験したシステムを増強する必要はありません。大きな変更の後と、負荷を増やす前に、もう一度測定して"
+        "ください。",
     ),
     "buy.next_real_pace": (
         "Search again at the pace of a real morning before anything is bought by these figures.",

@@ -96,12 +96,12 @@ def test_stand_ins_are_no_city_s_systems(found: Made) -> None:
     squeezed = seen(found, run={"planned": MORNING, "targets": OWN}, compression=60.0)[-1]
     assert "squeezed 60 times" in squeezed
     assert "at the pace of a real morning before anything is bought" in squeezed
-    assert "Nothing needs to be bought" not in squeezed
+    assert "need nothing more" not in squeezed
 
 
 OURS = {"untrusted": ["starts were 80 ms late"]}
 ENDS = {
-    "not_reached": ([(10_000, 0.5, {})], {}, "pass", "bear at least 10,000 devices.", "Nothing needs to be bought"),
+    "not_reached": ([(10_000, 0.5, {})], {}, "pass", "bear at least 10,000 devices.", "systems need nothing more"),
     "below": ([(100, 9.0, {})] * 3, {}, "fail", "do not bear even 100 devices.", "Have the system that gave in"),
     "harness": (
         [(1500, 9.0, OURS), (1500, 9.0, OURS), *[(1400, 1.0, {})] * 3],
