@@ -193,6 +193,34 @@ def test_a_right_payload_is_taken_in_any_pieces(small: tuple[bytes, PayloadFacts
     sink.judge()
 
 
+def test_what_was_right_once_says_nothing_of_anything_else(small: tuple[bytes, PayloadFacts]) -> None:
+    """A payload that came at once is right again; another offer, other bytes and other parts of it are not."""
+    body, facts = small
+
+    def told(*pieces: bytes | memoryview, offered: PayloadFacts = facts) -> str:
+        sink = PayloadSink(offered)
+        for piece in pieces:
+            sink.write(piece)  # type: ignore[arg-type]
+        try:
+            sink.judge()
+        except BadUpdate as fault:
+            return fault.reason
+        return "right"
+
+    view, longer = memoryview(body), memoryview(body + b"x")
+    can_change = bytearray(body)
+    for right in (body, view, view, longer[:-1], can_change):
+        assert told(right) == "right"
+    assert told(body, offered=PayloadFacts(facts.size, bytes(32))) == "hash_mismatch"
+    can_change[-1] ^= 1
+    assert told(memoryview(can_change)) == "hash_mismatch"
+    with pytest.raises(BufferError):  # from back to front: the same object, and nothing that can be hashed
+        told(view[::-1])
+    assert told(longer[1:]) == "bad_payload"
+    assert told(view[:-1]) == told(view, b"x") == "size_mismatch"
+    assert told(b"", view) == told(view[:1], view[1:]) == told(view, b"") == "right"
+
+
 @settings(max_examples=300)
 @given(data=st.data())
 def test_a_flipped_bit_is_always_caught(data: st.DataObject, small: tuple[bytes, PayloadFacts]) -> None:
