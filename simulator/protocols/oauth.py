@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 from simulator.protocols.gaia import (
     CLIENT_ID,
     CLIENT_SECRET,
+    FORM,
     TOKEN_PATH,
     USERINFO_PATH,
     form_post,
@@ -25,6 +28,7 @@ _SCOPES = "https://www.googleapis.com/auth/"
 MANAGEMENT_SCOPES = (f"{_SCOPES}chromeosdevicemanagement",)
 SYNC_SCOPES = (f"{_SCOPES}chromesync", f"{_SCOPES}userinfo.email", f"{_SCOPES}userinfo.profile")
 
+_REFRESH = urlencode({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"})
 _LONGEST_S = 2**31 - 1
 
 # Errors of the token endpoint, and of the way there, that pass.
@@ -158,9 +162,14 @@ def userinfo_if_alive(base_url: str, access_token: str) -> Exchange[UserInfo | N
 
 
 def _refresh(base_url: str, refresh_token: str, scopes: Sequence[str]) -> Request:
-    fields = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"}
-    fields |= {"refresh_token": refresh_token, "scope": " ".join(scopes)}
-    return form_post(f"{base_url}{TOKEN_PATH}", fields)
+    # Every device asks this every hour, for one of a few sets of scopes.
+    form = f"{_REFRESH}&refresh_token={quote_plus(refresh_token)}&{_scope_field(' '.join(scopes))}"
+    return Request("POST", f"{base_url}{TOKEN_PATH}", FORM, form.encode())
+
+
+@lru_cache(maxsize=64)
+def _scope_field(scope: str) -> str:
+    return urlencode({"scope": scope})
 
 
 def _read_access_token(response: Response) -> AccessToken:

@@ -6,13 +6,22 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.protocols.forms import LoginForm, SamlPost
-from simulator.protocols.gaia import gaia_id_of, read_accounts, read_signin_header, signin_header, write_accounts
+from simulator.protocols.gaia import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    gaia_id_of,
+    read_accounts,
+    read_signin_header,
+    signin_header,
+    write_accounts,
+)
 from simulator.protocols.identity import (
     SignedIn,
     WebCookie,
@@ -156,6 +165,16 @@ def test_access_token() -> None:
         b"&scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fchromeosdevicemanagement"
     )
     assert exchange.read(Response(200, (), b'{"access_token":"a","expires_in":10}')) == AccessToken("a", 10)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.lists(st.text("a:/ &=%+é", min_size=1)))
+def test_a_refresh_is_the_form_of_its_fields(refresh_token: str, scopes: list[str]) -> None:
+    """Whatever is in a server's refresh token, it arrives; the body is that of urllib's own encoder."""
+    fields = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "refresh_token"}
+    fields |= {"refresh_token": refresh_token, "scope": " ".join(scopes)}
+    request = access_token(BASE, refresh_token, scopes).request
+    assert request.body == urlencode(fields).encode()
+    assert request.header("content-type") == "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize(
