@@ -30,16 +30,13 @@ class Asked:
 
 def take_apart(request: Request) -> Asked:
     """Part a request. Raises: ValueError: the URL is none, or there are too many fields."""
-    parts = urlsplit(request.url)
+    parts, cookies = urlsplit(request.url), request.header("cookie")
     return Asked(
         request.method,
         parts.path,
         _fields(parts.query),
         _fields(request.body.decode("utf-8", "replace")) if request.method == "POST" else {},
-        _first(
-            (name.strip(), value.strip())
-            for name, _, value in (pair.partition("=") for pair in request.header("cookie").split(";"))
-        ),
+        _cookies(cookies) if cookies else {},
         request.header("authorization"),
     )
 
@@ -71,7 +68,11 @@ def cookie(name: str, value: str, path: str) -> tuple[str, str]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    return _first(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX))
+    return _first(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX)) if text else {}
+
+
+def _cookies(line: str) -> dict[str, str]:
+    return _first((name.strip(), value.strip()) for name, _, value in (pair.partition("=") for pair in line.split(";")))
 
 
 def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
