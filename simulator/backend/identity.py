@@ -264,8 +264,7 @@ class Identity:
         """A JSON Web Token (RFC 7519) under the stand-in's own key: Chrome reads it and does not verify it."""
         names = {"iss": self._settings.identity_url, "aud": CLIENT_ID, "sub": gaia_id_of(user), "email": user}
         claims = {**names, "email_verified": True, "iat": int(now), "exp": int(now) + self._settings.token_life_s}
-        parts = ({"alg": "HS256", "typ": "JWT"}, claims)
-        signed = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+        signed = f"{_JWT_HEADER}.{_jwt_part(claims)}"
         return f"{signed}.{self._tokens.sign(signed)}"
 
     def _tokeninfo(self, asked: Asked, now: float) -> Response:
@@ -310,6 +309,13 @@ class Identity:
         session = self._tokens.open("SID", asked.cookies.get("SID", ""), now)
         headers = (("content-type", "application/json; charset=utf-8"), ("cache-control", "no-store"))
         return Response(200, headers, write_accounts([session.fields[0]] if session else []))
+
+
+def _jwt_part(said: dict[str, object]) -> str:
+    return urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+
+
+_JWT_HEADER = _jwt_part({"alg": "HS256", "typ": "JWT"})
 
 
 def _error(status: int, text: str) -> Response:

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS token_ages (
 """
 # What has expired is forgotten at most this often: a write per minute and not per request.
 _FORGET_EVERY_S = 60
+# json.dumps makes a new encoder each time that it is told the separators
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Tokens:
             until_s: Unix seconds from which on it does not open.
             bound: what has to be shown with it; not carried in it.
         """
-        body = _base64(json.dumps([int(until_s), *fields], separators=(",", ":")).encode())
+        body = _base64(_encode([int(until_s), *fields]).encode())
         return f"{body}.{self.sign(self._signed(kind, body, bound))}"
 
     def open(self, kind: str, token: str, now: float, *, bound: str = "") -> Opened | None:

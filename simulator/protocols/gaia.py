@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -58,6 +59,7 @@ def address_in(domain: str, text: str) -> str:
     return f"{name}@{domain}" if of == domain and _NAME.fullmatch(name) else ""
 
 
+@lru_cache(maxsize=8192)
 def gaia_id_of(email: str) -> str:
     """A stand-in's id of an account: 21 digits like Google's, the same for the same address at any time."""
     return f"1{int.from_bytes(sha256(email.encode()).digest()[:8], 'big'):020d}"
