@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing import get_context
 from typing import Any, cast
@@ -56,7 +56,8 @@ _NO_COUNTS = frozenset({"key_version"})
 class Rehearsed:
     """What a rehearsal leaves: samples packed as records of SAMPLE, how many, examples, and what the core counted."""
 
-    samples: bytes
+    # megabytes: asyncio.Runner, as it ends, has a repr made of its task and so of what that returned
+    samples: bytes = field(repr=False)
     count: int
     examples: list[dict[str, Any]]
     state: dict[str, Any]
