@@ -27,6 +27,22 @@ def measure(name: str, rows: Samples) -> Evidence:
     return Evidence(int(rows.size), int(rows.size - ok.sum()), Ranked(rows["done"] - rows["due"], ok), service)
 
 
+def counted(one: Objective, rows: Samples, run: Mapping[str, Any]) -> Samples:
+    """Of a step's samples those that an objective counts: all, or those due in its window.
+
+    Args:
+        run: run.json, of which the clock is read: `lead_s`, `day_start_s`, `compression`.
+    """
+    if one.window is None:
+        return rows
+    lead_s, day_start_s, pace = (float(run[key]) for key in ("lead_s", "day_start_s", "compression"))
+    first, last = (
+        otherwise if city_s is None else lead_s + (city_s - day_start_s) / pace
+        for city_s, otherwise in zip(one.window, (-np.inf, np.inf), strict=True)
+    )
+    return rows[(rows["due"] >= first) & (rows["due"] < last)]
+
+
 class Gathering:
     """Takes a run's samples step by step, and has the evidence of each objective afterwards.
 
@@ -36,6 +52,7 @@ class Gathering:
     """
 
     def __init__(self, run: Mapping[str, Any], objectives: Sequence[Objective]) -> None:
+        self._run = run
         self._lead_s, self._day_start_s = float(run["lead_s"]), float(run["day_start_s"])
         self._pace = float(run["compression"])
         self._objectives = objectives
@@ -56,17 +73,13 @@ class Gathering:
         return self._found.get(objective)
 
     def _evidence(self, one: Objective, name: str, rows: Samples, measured: Evidence) -> Evidence:
-        if one.from_s is not None or one.until_s is not None:
-            due = rows["due"]
-            rows = rows[(due >= self._run_s(one.from_s, -np.inf)) & (due < self._run_s(one.until_s, np.inf))]
+        if one.window is not None:
+            rows = counted(one, rows, self._run)
             measured = measure(name, rows)
         if one.measure == "errors":
             bad = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
             return Evidence(measured.count, int(sum(bad[OUTCOMES.index(outcome)] for outcome in one.outcomes)))
         return self._done(rows, since_first=one.measure == "done_within") if one.is_of_devices else measured
-
-    def _run_s(self, city_s: float | None, otherwise: float) -> float:
-        return otherwise if city_s is None else self._lead_s + (city_s - self._day_start_s) / self._pace
 
     def _done(self, rows: Samples, *, since_first: bool) -> Evidence:
         """When each device was done first: in real seconds since the first start, or in city time.

@@ -11,9 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from reports import wording
+from reports.evidence import counted
 from reports.lids import opened
+from reports.likeness import likeness
 from reports.messages import Say
 from reports.objectives import Objective
+from reports.percentiles import Ranked, rank_of
 from reports.record import OUTCOMES, Samples
 from reports.runfolder import RunData
 from reports.starts import clumping, kolmogorov, per_bin_of, shares_of
@@ -24,11 +27,9 @@ APART_SHARE: Final = 0.01
 """From when on latency and service time differ: by more than the one, and by more than this share of the latency."""
 STOOD_S: Final = 1.0
 STARTS_AT_LEAST: Final = 10
-LOOKED_AT: Final = 100_000
-ALIKE: Final = 0.1
-"""From which correlation of neighbours on a band within a run is called too narrow."""
 UNLIKELY: Final = 0.001
-"""One honest run in a thousand strays as far from its plan."""
+"""One honest run in a thousand strays as far from its plan, or has neighbours that are as alike."""
+_LEAST: Final = 0.00001
 
 _OK: Final = OUTCOMES.index("ok")
 _UNANSWERED: Final = (OUTCOMES.index("unknown"), OUTCOMES.index("skipped"))
@@ -45,7 +46,7 @@ def honesty(data: RunData, steps: Steps, rows: Rows, objectives: Sequence[Object
     Returns: `honesty` of summary.json; `latency`, `arrivals` and `bands` are each None where the run has nothing to
         tell it by. The same samples in any order give the same figures, to the bit.
     """
-    return {"latency": _latency(steps, rows), "arrivals": _arrivals(data), "bands": _bands(steps, objectives)}
+    return {"latency": _latency(steps, rows), "arrivals": _arrivals(data), "bands": _bands(data.run, steps, objectives)}
 
 
 def _latency(steps: Steps, rows: Rows) -> dict[str, Any] | None:
@@ -129,30 +130,36 @@ def _arrivals(data: RunData) -> dict[str, Any] | None:
     }
 
 
-def _bands(steps: Steps, objectives: Sequence[Objective]) -> dict[str, Any] | None:
-    """How much neighbours in time resemble each other, of the step where they do most that an objective judges."""
-    judged = {one.step for one in objectives if one.measure != "errors"}
-    alike = {
-        name: found for name in steps.names if name in judged and (found := _likeness(steps.rows(name))) is not None
-    }
-    if not alike:
+def _bands(run: Mapping[str, Any], steps: Steps, objectives: Sequence[Objective]) -> dict[str, Any] | None:
+    """Whether what lies beyond a judged percentile came together, of the objective where chance explains it least.
+
+    Where an objective asks when a share of the devices is done, how long they took is looked at.
+    """
+    judged = [one for one in objectives if one.percentile is not None]
+    told = [(one, _likeness(one, counted(one, steps.rows(one.step), run))) for one in judged]
+    found = [(one, *alike) for one, alike in told if alike is not None]
+    if not found:
         return None
-    name = max(alike, key=lambda step: alike[step])
-    return {"step": name, "likeness": alike[name]}
+    one, alike, chance = min(found, key=lambda row: (row[2], -row[1]))
+    # nothing is impossible by chance: it is never told as 0 %
+    chance = max(_LEAST, round(chance, 5))
+    return {"step": one.step, "percentile": one.percentile, "likeness": round(alike, 4), "chance": chance}
 
 
-def _likeness(rows: Samples) -> float | None:
-    """The correlation of the ranks of neighbours' latencies, of the middle LOOKED_AT by due; None where none differ."""
-    due = np.sort(rows["due"])
-    first, last = max(0, (due.size - LOOKED_AT) // 2), min(due.size, (due.size + LOOKED_AT) // 2)
-    if due.size < STARTS_AT_LEAST:
+def _likeness(one: Objective, rows: Samples) -> tuple[float, float] | None:
+    """Of all that it judges, neighbours by due; None where too few are due at an instant of their own."""
+    if one.percentile is None or rows.size < STARTS_AT_LEAST:
         return None
-    rows = rows[(rows["due"] >= due[first]) & (rows["due"] <= due[last - 1])]
-    latency = np.where(rows["outcome"] == _OK, rows["done"] - rows["due"], np.inf)
-    ranks = np.unique(latency, return_inverse=True)[1].astype(np.float64)
-    off = ranks[np.lexsort((ranks, rows["device"], rows["due"]))] - np.sort(ranks).mean()
-    scatter = float((off * off).sum())
-    return round(float((off[1:] * off[:-1]).sum()) / scatter, 4) if scatter else None
+    due, ok = rows["due"], rows["outcome"] == _OK
+    took = rows["done"] - rows["sent" if one.measure == "service" else "due"]
+    beyond = ~ok | (took > Ranked(took, ok).at(rank_of(rows.size, one.percentile)))
+    order = np.argsort(due)
+    apart = np.diff(due[order]) > 0
+    # what is due at one instant, as after a push, has no order in time
+    if apart.mean() <= 0.5:
+        return None
+    # by device as well only where it matters: that takes ten times as long
+    return likeness(beyond[order if apart.all() else np.lexsort((beyond, rows["device"], due))])
 
 
 def sentences(figures: Mapping[str, Any], say: Say) -> Iterator[tuple[str, str]]:
@@ -194,8 +201,10 @@ def _arrivals_told(figures: Mapping[str, Any], say: Say) -> str:
 def _bands_told(figures: Mapping[str, Any] | None, say: Say) -> str:
     told = [say("honesty.band")]
     if figures is not None:
-        alike = "honesty.alike" if figures["likeness"] >= ALIKE else "honesty.unlike"
-        told.append(say(alike, step=figures["step"], likeness=f"{figures['likeness']:.2f}"))
+        alike = "honesty.alike" if figures["chance"] < UNLIKELY else "honesty.unlike"
+        known = {"step": figures["step"], "percent": f"{figures['percentile']:g}"}
+        likeness, chance = f"{figures['likeness']:.2f}", wording.share(figures["chance"])
+        told.append(say(alike, likeness=likeness, chance=chance, **known))
     return _joined(told, say)
 
 

@@ -58,12 +58,12 @@ HONESTY: Final[dict[str, tuple[str, str]]] = {
         "この実行での幅は、記録が互いに独立であるときにパーセンタイルが入る範囲です。ほかの実行については何も示しません。",
     ),
     "honesty.alike": (
-        "Here neighbours in time resemble each other (correlation of {step}: {likeness}), as in any queue: the band is too narrow. Repeated runs give the band between runs.",
-        "ここでは時間的に隣り合う記録が似ている({step} の相関 {likeness})ため、待ち行列の常として、この幅は狭すぎます。実行を繰り返すと、実行間の幅が得られます。",
+        "Here what lies beyond p{percent} of {step} came together (correlation of neighbours in time: {likeness}; chance alone gives as much in {chance} of runs), as in a queue or a standstill: the band is too narrow. Repeated runs give the band between runs.",
+        "ここでは {step} の p{percent} を超えた記録が時間的にまとまっています(隣り合う記録の相関 {likeness}、偶然だけでこれ以上になるのは実行の {chance})。待ち行列や停止の常として、この幅は狭すぎます。実行を繰り返すと、実行間の幅が得られます。",
     ),
     "honesty.unlike": (
-        "Here neighbours in time hardly resemble each other (correlation of {step}: {likeness}), so it holds for this run. Repeated runs give the band between runs.",
-        "ここでは時間的に隣り合う記録はほとんど似ていない({step} の相関 {likeness})ため、この実行についてはこの幅で言えます。実行を繰り返すと、実行間の幅が得られます。",
+        "Here what lies beyond p{percent} of {step} came no more together than by chance (correlation of neighbours in time: {likeness}; chance alone gives as much in {chance} of runs): no sign that the band is too narrow. Repeated runs give the band between runs.",
+        "ここでは {step} の p{percent} を超えた記録に、偶然以上のまとまりは見られません(隣り合う記録の相関 {likeness}、偶然だけでも実行の {chance} でこれ以上になります)。この幅が狭すぎるという兆候はありません。実行を繰り返すと、実行間の幅が得られます。",
     ),
     "honesty.gate": ("Our own machines in the worst window", "負荷発生側の最悪の時間帯"),
     "honesty.measured": ("Measured", "測定値"),
