@@ -1,4 +1,7 @@
-"""One engine or several: the same samples give the same summary, to the byte, however they came. Takes about 20 s."""
+"""One engine or several: the same samples give the same summary and page, to the byte, however they came.
+
+Takes about 90 s, nearly all of it drawing.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from reports.page import page
 from reports.record import OPERATOR, SAMPLE, Samples
-from reports.runfolder import SUMMARY, open_run, write_json
+from reports.runfolder import SUMMARY, write_json
+from reports.steps import Steps
 from reports.summary import summarise
 from scenarios.load import Overrides, load
 from simulator.composition import KNOWN, What, compose
@@ -22,13 +27,15 @@ from tests.tables import Row
 DAY = Path(__file__).parent.parent / "data" / "scenarios" / "day.toml"
 
 
-def summary(samples: Samples, run: dict[str, Any], batches: Sequence[Samples] = ()) -> bytes:
-    """summary.json of a run that was recorded in these batches, or else in one go."""
+def reported(samples: Samples, run: dict[str, Any], batches: Sequence[Samples] = ()) -> bytes:
+    """summary.json and report.html of a run that was recorded in these batches, or else in one go."""
     with TemporaryDirectory() as base:
         rows = np.concatenate(batches) if batches else samples
         data = write(Path(base), rows, run, health(90))
-        write_json(data.path / SUMMARY, summarise(open_run(data.path)))
-        return (data.path / SUMMARY).read_bytes()
+        steps = Steps(data.run, data.samples)
+        summary = summarise(data, steps)
+        write_json(data.path / SUMMARY, summary)
+        return (data.path / SUMMARY).read_bytes() + page(data, summary, steps).encode()
 
 
 def as_engines(samples: Samples, engines: int, seed: int) -> list[Samples]:
@@ -47,13 +54,13 @@ def as_engines(samples: Samples, engines: int, seed: int) -> list[Samples]:
 
 
 def different(samples: Samples, run: dict[str, Any], ways: Sequence[tuple[int, int]]) -> int:
-    """Of these ways (engines, seed) to record the same samples, how many give another summary than one engine."""
-    alone = summary(samples, run)
-    return sum(summary(samples, run, as_engines(samples, engines, seed)) != alone for engines, seed in ways)
+    """Of these ways (engines, seed) to record the same samples, how many are reported otherwise than one engine's."""
+    alone = reported(samples, run)
+    return sum(reported(samples, run, as_engines(samples, engines, seed)) != alone for engines, seed in ways)
 
 
 def rehearsed(devices: int, shards: int) -> bytes:
-    """summary.json of a working day in virtual time, shared among so many processes.
+    """summary.json and report.html of a working day in virtual time, shared among so many processes.
 
     Without the operator's own act: each process has a backend of its own, which answers how many devices it told.
     """
@@ -61,7 +68,7 @@ def rehearsed(devices: int, shards: int) -> bytes:
     samples = np.frombuffer(rehearse(scenario, shards=shards).samples, SAMPLE)
     samples = samples[samples["device"] != OPERATOR]
     run = run_record(compose(What(str(DAY), devices=devices)), 1, "embedded", {}, [])
-    return summary(samples, {**run, "partial": False, "ended": {"utc": "", "reason": "complete", "detail": ""}})
+    return reported(samples, {**run, "partial": False, "ended": {"utc": "", "reason": "complete", "detail": ""}})
 
 
 def rows() -> Iterator[Row]:
@@ -70,7 +77,7 @@ def rows() -> Iterator[Row]:
     wrong = different(samples, run_json(), ways)
     yield Row(
         f"order: {samples.size:,} samples as 1, 2, 3 and 7 engines send them, cut and interleaved at random",
-        "the same bytes of summary.json each time",
+        "the same bytes of summary.json and report.html each time",
         f"{len(ways) - wrong} of {len(ways)} the same",
         not wrong,
         "a made-up morning of 20,000 devices",
@@ -79,7 +86,7 @@ def rows() -> Iterator[Row]:
     same = [shards for shards, found in several.items() if found == one]
     yield Row(
         "order: a day of 300 devices played by 1, 2 and 3 processes",
-        "the same bytes of summary.json each time",
+        "the same bytes of summary.json and report.html each time",
         f"{len(same)} of {len(several)} the same as 1",
         len(same) == len(several),
         "in virtual time; each process plays its own shard",
