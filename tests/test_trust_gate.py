@@ -1,10 +1,11 @@
-"""What spoils a measurement, done to real runs: each is named, and ends with 3; a slow target accuses nobody."""
+"""What spoils a measurement, done to real runs: each is named, and ends with 3; a healthy run and a slow target accuse
+nobody."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gate_runs import accused, frozen, out_of_descriptors, play, slow_target
+from gate_runs import accused, beside_a_burner, frozen, out_of_descriptors, play, slow_target
 
 LENGTH_S = 6
 
@@ -14,6 +15,20 @@ def test_a_loop_that_stands_still(tmp_path: Path) -> None:
     judged = play(tmp_path / "run", frozen, length_s=LENGTH_S)
     assert judged.code == 3
     assert judged.names("the loop of engine-0 stood still", "times", "was stopped"), judged.reasons
+
+
+def test_a_core_that_others_burn(tmp_path: Path) -> None:
+    """Somebody else's program computes on a core of ours for the whole run: how much of the cores it took is said."""
+    judged = play(tmp_path / "run", beside_a_burner, length_s=LENGTH_S)
+    assert judged.code == 3
+    assert judged.names("others took", "of our"), judged.reasons
+
+
+def test_a_healthy_run_is_not_accused(tmp_path: Path) -> None:
+    """Nothing is done to it: no reason, and it ends with 0; but for what others on this machine did, as counted."""
+    judged = play(tmp_path / "run", length_s=LENGTH_S)
+    assert accused(judged) == []
+    assert judged.code == (3 if judged.reasons else 0)
 
 
 def test_a_lost_frame_and_a_clock_that_jumps(tmp_path: Path) -> None:

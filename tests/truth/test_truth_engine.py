@@ -15,7 +15,7 @@ FREEZE_S, RUN_S = 1.5, 6
 @pytest.fixture(scope="module")
 def frozen() -> Frozen:
     """A quarter of a run stands still."""
-    return freeze(FREEZE_S, RUN_S, places=8)
+    return freeze(FREEZE_S, RUN_S, stratified=True)
 
 
 def test_a_freeze_is_reported_as_the_server_had_it(frozen: Frozen) -> None:
@@ -29,9 +29,11 @@ def test_a_freeze_is_reported_as_the_server_had_it(frozen: Frozen) -> None:
     waits = np.sort(frozen.played.checks["done"] - frozen.played.checks["due"])
     assert (waits >= np.sort(log["answered"] - log["asked"])).all()
     assert frozen.worst < 0.03
+    assert abs(frozen.due - RATE * FREEZE_S) <= 1
     for key, percent in (("p95", 95), ("p99", 99)):
-        # how many the draw puts into the freeze shifts it by hundredths; a busy server drains later than at once
-        assert frozen.log_s[key] == pytest.approx(instant_drain_s(FREEZE_S, RUN_S, percent), abs=0.2)
+        # by hand 1.2 s and 1.44 s; a busy machine drains later than at once
+        by_hand_s = instant_drain_s(FREEZE_S, frozen.due, RATE * RUN_S, percent)
+        assert frozen.log_s[key] == pytest.approx(by_hand_s, abs=0.1)
 
 
 def test_latency_and_service_time_are_both_told_and_explained(frozen: Frozen) -> None:
@@ -55,12 +57,17 @@ def test_starts_of_a_real_engine_follow_their_curve() -> None:
     assert arrivals.batches_row().met
 
 
-def test_delays_are_those_that_the_server_logged() -> None:
-    """Of a bimodal server: complete, no order statistic below the log's, the median within a loop's pause of it."""
-    run = delays.measure("bimodal", 1, run_s=3)
+@pytest.mark.parametrize(("kind", "seed"), [("bimodal", 1), ("exponential", 2)])
+def test_delays_are_those_that_the_server_logged(kind: str, seed: int) -> None:
+    """Complete, no order statistic below the log's, and so near above it that an error of 20 ms would show.
+
+    The long form's figures are 2 and 4 ms; a machine that others use as well is given its pauses.
+    """
+    run = delays.measure(kind, seed, run_s=3)
     assert run.complete
     assert run.below == 0
-    assert run.over_ms[50.0] < 25
+    assert run.over_ms[50.0] < 8
+    assert run.over_ms[95.0] < 25
 
 
 def test_what_a_real_server_refuses_at_once_makes_nothing_better() -> None:
