@@ -1,7 +1,7 @@
 """A run held against earlier ones: each objective by its figure and by its devices, and what of it is a regression.
 
-From run folders to the `comparison` of summary.json. The statistics are difference's, the choice of runs baselines';
-nothing is worded for people here but the reasons, and no file is written.
+From run folders to the `comparison` of summary.json, which is kept when a report is made again. The statistics are
+difference's, the choice of runs baselines'; nothing is worded for people here but the reasons, and no file is written.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from reports import difference
 from reports.baselines import Against, Baselines, choose
 from reports.difference import ALPHA, RUNS_AT_LEAST, Change
-from reports.runfolder import RunData
-from reports.seriesfolder import label_of
+from reports.runfolder import SUMMARY, RunData
+from reports.seriesfolder import label_of, read_whole
 from reports.shown import Shown, is_of_all_times, shown, shown_again, shown_together
 from reports.steps import Steps
 
@@ -50,15 +50,16 @@ def judged_against(
     """summary.json of a run that is held against earlier ones: with `comparison`, and "fail" where one regressed.
 
     Args:
-        against: what to compare with; None leaves the summary as it is.
+        against: what to compare with; None keeps what an earlier report of it found, if any.
+    Raises: RunFolderError where what is to be kept cannot be read.
     """
     if against is None:
-        return summary
+        return _with(summary, _kept(data.path, summary))
     return _with(summary, compare(shown(data, steps, summary), data.run, choose(data.path, against)))
 
 
 def series_judged_against(
-    path: Path, runs: Sequence[Shown], summary: Mapping[str, Any], run: Mapping[str, Any], against: Against
+    path: Path, runs: Sequence[Shown], summary: Mapping[str, Any], run: Mapping[str, Any], against: Against | None
 ) -> Mapping[str, Any]:
     """The same of a series, which is held against earlier ones as one.
 
@@ -69,13 +70,30 @@ def series_judged_against(
 
     Args:
         path: its folder. runs: what those of its runs show that count. summary: its summary.json.
-        run: run.json of its first run.
+        run: run.json of its first run. against, and Raises: as of a run.
     """
+    if against is None:
+        return _with(summary, _kept(path, summary))
     new = shown_together(runs, summary) if runs else Shown(summary, {}, {})
     return _with(summary, compare(new, run, choose(path, against)))
 
 
-def _with(summary: Mapping[str, Any], comparison: Mapping[str, Any]) -> Mapping[str, Any]:
+def _kept(path: Path, summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The comparison that a folder's summary.json has already; None where it has none.
+
+    What was recorded is the same, so it stays true when a report is made again, where the earlier runs may be gone.
+    One that was made while the run still played, or was trusted otherwise, says nothing of it any more.
+    """
+    if not (path / SUMMARY).exists():
+        return None
+    before = read_whole(path / SUMMARY)
+    kept: Mapping[str, Any] | None = before.get("comparison")
+    return kept if kept is not None and _barred(before) == _barred(summary) else None
+
+
+def _with(summary: Mapping[str, Any], comparison: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if comparison is None:
+        return summary
     verdict = "fail" if comparison["verdict"] == "fail" else summary["verdict"]
     return {**summary, "comparison": comparison, "verdict": verdict}
 

@@ -58,6 +58,8 @@ def conclude(
 ) -> int:
     """Sum up, judge and report one run folder, its pages in a language, held against earlier runs if any are named.
 
+    A report that is made again says what the first said: its comparison is kept until other earlier runs are named.
+
     Args:
         public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was.
         pdf: where to write the report as PDF as well, as public as the pages; None: nowhere.

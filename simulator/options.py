@@ -133,7 +133,7 @@ def _add_report(
         nargs="+",
         default=None,
         metavar="RUN",
-        help="compare with these run folders, or with those in these folders",
+        help="compare with these run folders, or those in these folders, instead of what was compared with before",
     )
 
 

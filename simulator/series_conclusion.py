@@ -52,6 +52,8 @@ def conclude_series(
 ) -> int:
     """Judge and report a series whose runs have been concluded, held against earlier runs and series if any are named.
 
+    Made again, its comparison is kept, as a run's is.
+
     Args:
         public: write report-public.html and council-public.html as well, in which nothing tells whose systems it was;
             the runs have theirs already.
@@ -66,8 +68,7 @@ def conclude_series(
     first, say = read_whole(folders[0] / RUN), Say(lang)
     waits, showing = _counted(path, runs)
     summary = judge_series(series, runs)
-    if against is not None:
-        summary = dict(series_judged_against(path, showing, summary, first, against))
+    summary = dict(series_judged_against(path, showing, summary, first, against))
     write_json(path / SUMMARY, summary)
     write_whole(path / SUMMARY_CSV, csv_bytes(series_rows(summary)))
     ended = read_whole(folders[-1] / RUN).get("ended") or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,10 @@ import pytest
 import yaml
 from foreign_backend import ForeignBackend
 from lxml import etree
+
+from reports.baselines import Against
+from simulator.conclusion import conclude
+from tests.reports.made_nights import Nights
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -116,6 +121,19 @@ def test_github_actions(checkout: Path, server: ForeignBackend) -> None:
     assert not any(codes), said
     _is_a_good_night(checkout, checkout / "baseline" / given["GITHUB_RUN_ID"], said, secret)
     assert "management.register" in (checkout / "summary.md").read_text()
+
+
+def test_a_night_that_became_worse_stays_worse(checkout: Path) -> None:
+    """The step that writes a pipeline's summary makes the report again, without the baseline: nothing is lost by it."""
+    nights = Nights(checkout / "nights")
+    nights.several(1)
+    run = nights.play(slower={"identity.login": 1.3}).rename(checkout / "run")
+    assert conclude(run, io.StringIO(), against=Against((nights.folder,))) == 1
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    (step,) = (step["run"] for step in GITHUB["jobs"]["morning"]["steps"] if "STEP_SUMMARY" in step.get("run", ""))
+    _shell(step, checkout, {"GITHUB_STEP_SUMMARY": str(checkout / "summary.md")})
+    assert "Worse than before" in (checkout / "summary.md").read_text()
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
 def test_gitlab_ci(checkout: Path, server: ForeignBackend) -> None:

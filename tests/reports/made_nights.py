@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import made_run
 import numpy as np
 
 from reports.runfolder import write_json
 from reports.summary import summarise
+from tests.reports import made_run
 
 DEVICES = 400
 LOGIN = made_run.STEPS.index("identity.login")

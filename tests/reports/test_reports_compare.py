@@ -1,6 +1,8 @@
 """Made runs of one morning held against each other: which are compared, what is found, and what everybody is told."""
 
+import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from reports.junit import junit
 from reports.messages import Say
 from reports.objectives import exit_code
 from reports.page import page
-from reports.runfolder import RunData, open_run
+from reports.runfolder import RunData, open_run, write_json
 from reports.steps import Steps
 from reports.summary import summarise
 from reports.text import text
+from simulator.conclusion import conclude, report_again
+from simulator.errors import UserError
 
 
 @pytest.fixture
@@ -279,6 +283,47 @@ def test_a_run_that_decides_nothing_is_not_compared(nights: Nights, change: dict
     assert exit_code(summary) in (3, 4)
     assert summary["comparison"]["objectives"] == []
     assert any("not compared" in notice for notice in summary["comparison"]["notices"])
+
+
+def test_a_report_made_again_keeps_what_was_found(nights: Nights, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --baseline, and though the earlier runs are gone: exit code, terminal and every file are those of the
+    first; another baseline finds what it finds."""
+    nights.several(6)
+    run, out = nights.play(slower={"identity.login": 1.1}), io.StringIO()
+    assert conclude(run, out, against=Against((nights.folder,))) == 1
+    first = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert b"no worse than in earlier runs" in first["junit.xml"]
+    for path in nights.folder.iterdir():
+        if path != run:
+            shutil.rmtree(path)
+    assert report_again([run]) == 1
+    assert capsys.readouterr().out == out.getvalue()
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == first
+    as_slow = nights.play(slower={"identity.login": 1.1})
+    _, summary = judged(run, as_slow)
+    assert (exit_code(summary), summary["comparison"]["baselines"]) == (0, [as_slow.name])
+
+
+def test_what_was_said_of_a_run_that_still_played_is_not_kept(nights: Nights) -> None:
+    """`report --baseline` looked at it too early: the end of the run, which names no baseline, says nothing of one."""
+    nights.several(1)
+    run = nights.play(partial=True)
+    data, summary = judged(run, nights.folder)
+    assert summary["comparison"]["notices"][-1] == "not compared: this run did not come to its end"
+    write_json(run / "summary.json", summary)
+    whole = RunData(run, {**data.run, "partial": False}, data.samples)
+    steps = Steps(whole.run, whole.samples)
+    told = judged_against(whole, steps, summarise(whole, steps), None)
+    assert exit_code(told) == 0
+    assert "comparison" not in told
+
+
+def test_a_summary_that_is_none_loses_no_comparison_unsaid(nights: Nights) -> None:
+    """What was compared cannot be read any more: one line that names the file, not a verdict without it."""
+    run = nights.play()
+    (run / "summary.json").write_text("{")
+    with pytest.raises(UserError, match=r"summary\.json: not JSON"):
+        report_again([run])
 
 
 def folded(**changes: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,27 @@ def test_a_night_is_no_regression_and_a_slower_step_is(nights: Nights) -> None:
     page = (worse / "report.html").read_text()
     assert "Worse than before" in page
     assert 'id="compare"' in page
+
+
+def test_a_report_made_again_keeps_what_was_found(nights: Nights) -> None:
+    """Without --baseline, and though the earlier series are gone: exit code, terminal and files are those of the first,
+    after one in Japanese and for everybody; another baseline replaces the comparison."""
+    earlier = several(nights, 2)
+    series = nights.repeat(night=1.5)
+    code, summary, told = concluded(series, nights.folder)
+    assert (code, summary["verdict"]) == (1, "fail")
+    names = ("summary.json", "summary.csv", "junit.xml", "report.html", "council.html")
+    first = [(series / name).read_bytes() for name in names]
+    for path in earlier:
+        shutil.rmtree(path)
+    assert conclude_series(series, io.StringIO(), "ja", public=True) == 1
+    for page in ("report.html", "report-public.html"):
+        assert "以前より悪化" in (series / page).read_text()
+    assert concluded(series) == (1, summary, told)
+    assert [(series / name).read_bytes() for name in names] == first
+    other = nights.repeat(night=1.5)
+    concluded(other)
+    assert concluded(series, other)[0] == 0
 
 
 def test_errors_of_all_runs_are_counted_together(nights: Nights) -> None:
