@@ -224,8 +224,9 @@ def concluded(folder: Path, search: Mapping[str, Any], levels: Sequence[Level]) 
 
     Args:
         search: what the command knows: `scenario`, `title`, `question`, `devices`, `seed`, `compression`, `targets`,
-            `same_fleet`, `peak_starts_per_s` (of lids, with `devices`), `bounds`, `unplayable`, `minutes`, `command`,
-            `ended` {reason, detail}, `what_ifs`; or a capacity.json, whose findings are replaced.
+            `same_fleet`, `peak_starts_per_s` (of lids, with `devices`), `bounds`, `unplayable`, `lacking`,
+            `metrics_left_out`, `minutes`, `command`, `ended` {reason, detail}, `what_ifs`; or a capacity.json, whose
+            findings are replaced.
     Returns: what was written. Raises: MetricsError for a server.csv that is none.
     """
     levels = with_metrics(levels, folder / METRICS)

@@ -13,7 +13,17 @@ import numpy as np
 
 from reports import drawing
 from reports.capacity_advice import capacity_advice
-from reports.capacity_words import devices, gave_in, headline, headroom, objective, standing, surely, verdict_of
+from reports.capacity_words import (
+    devices,
+    gave_in,
+    headline,
+    headroom,
+    metrics_left_out,
+    objective,
+    standing,
+    surely,
+    verdict_of,
+)
 from reports.curves import Marks, curve
 from reports.drawing import Caption, Chart
 from reports.html import render
@@ -57,6 +67,7 @@ def capacity_page(
             standing=standing(whole, say),
             todo=capacity_advice(whole, say),
             gave_in=gave_in(whole, say),
+            left_out=metrics_left_out(whole, say),
             found=[{**one, "surely": surely(one, say)} for one in whole["gave_in"].get("found", ())],
             what_ifs=1 + len(WHAT_IFS),
             curve=curve,

@@ -12,6 +12,7 @@ from reports import wording
 from reports.capacity import ANY
 from reports.gave_in import DRAWS
 from reports.messages import ENGLISH, Say
+from reports.servermetrics import SERIES_AT_MOST
 from reports.wording import Headline
 
 _MOODS: Final = {"found": "pass", "harness": "untrusted"}
@@ -133,6 +134,12 @@ def what_if(row: Mapping[str, Any], say: Say = ENGLISH) -> str:
         said.append(say("whatifs.not_measured", why=say.heard(row["why"])))
     if row["verdict"]:
         said.append(f"{say('levels.verdict')}: {say('levels.' + row['verdict'])}")
+def metrics_left_out(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """How many of the servers' metrics were not looked at, in a sentence; empty where all were."""
+    count = whole.get("metrics_left_out", 0)
+    return say("gave_in.left_out", count=devices(count), kept=devices(SERIES_AT_MOST)) if count else ""
+
+
     if row["worst"]:
         measured, allowed = (wording.figure(row["worst"][key], row["worst"]["unit"]) for key in ("value", "limit"))
         said.append(f"{objective(row['worst']['name'], say)} {measured} / {allowed}")
@@ -162,3 +169,5 @@ def text(whole: Mapping[str, Any], page: str) -> str:
         for row in whole["what_ifs"]
     ]
     return "\n".join([*lines, "", f"report: {page}"]) + "\n"
+    if left_out := metrics_left_out(whole):
+        lines.append(left_out)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from reports.runfolder import RunData
 
 FILE: Final = "server.csv"
 HEADER: Final = ("utc", "metric", "value")
-SERIES_AT_MOST: Final = 500
+SERIES_AT_MOST: Final = 1000
+"""So many metrics are kept of a search, the first that are met; how many were left out is told."""
 BUSIEST: Final = 0.1
 """Of a level's values, the highest of which are averaged: the busiest stretch of its morning."""
 STAND_IN: Final = ("backend_cpu_share", "backend_runqueue_share", "backend_loop_lag_ms")
@@ -59,9 +61,22 @@ def read_exposition(text: str) -> dict[str, float]:
             value = float(sample[3])
         except ValueError:
             continue
-        if math.isfinite(value) and not _BUCKET.search(name) and len(found) < SERIES_AT_MOST:
+        if math.isfinite(value) and not _BUCKET.search(name):
             found[name] = value
     return found
+
+
+def kept(values: Mapping[str, float], known: set[str]) -> dict[str, float]:
+    """What is kept of one scrape: the metrics that are known, and new ones while those are fewer than SERIES_AT_MOST.
+
+    Args:
+        known: the names of metrics that earlier scrapes had; new ones are added to it.
+    """
+    for name in values:
+        if len(known) >= SERIES_AT_MOST:
+            break
+        known.add(name)
+    return {name: value for name, value in values.items() if name in known}
 
 
 def write_header(file: TextIO) -> None:
@@ -83,18 +98,20 @@ def read_csv(path: Path) -> dict[str, Series]:
     one column a metric, named in the header. Cells that are empty are left out.
     Raises: MetricsError that names the file and the line.
     """
-    rows: dict[str, list[tuple[float, float]]] = {}
+    rows: dict[str, tuple[array[float], array[float]]] = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             for number, (utc_s, name, value) in _cells(file):
                 if name not in rows and len(rows) >= SERIES_AT_MOST:
                     raise MetricsError(f"{path}: line {number}: more than {SERIES_AT_MOST} metrics")
-                rows.setdefault(name, []).append((utc_s, value))
+                of_name = rows.setdefault(name, (array("d"), array("d")))
+                of_name[0].append(utc_s)
+                of_name[1].append(value)
     except (OSError, UnicodeDecodeError, MetricsError) as fault:
         raise MetricsError(f"{path}: {getattr(fault, 'strerror', None) or fault}") from None
     if not rows:
         raise MetricsError(f"{path}: no metrics in it; expected a header such as utc,metric,value and lines below it")
-    return {name: _series(name, sorted(found)) for name, found in rows.items()}
+    return {name: _series(name, np.array(utc_s), np.array(values)) for name, (utc_s, values) in rows.items()}
 
 
 def _cells(file: TextIO) -> Iterator[tuple[int, tuple[float, str, float]]]:
@@ -132,8 +149,9 @@ def _instant(text: str, number: int) -> float:
     return when.timestamp()
 
 
-def _series(name: str, rows: Sequence[tuple[float, float]]) -> Series:
-    utc_s, values = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+def _series(name: str, utc_s: Floats, values: Floats) -> Series:
+    order = np.lexsort((values, utc_s))
+    utc_s, values = utc_s[order], values[order]
     if not _COUNTER.search(name):
         return Series(utc_s, values)
     apart, grown = np.diff(utc_s), np.diff(values)

@@ -23,7 +23,7 @@ from reports.capacity_search import Bounds, Stop, next_play
 from reports.capacity_words import verdict_of
 from reports.runfolder import new_folder, open_run
 from reports.servermetrics import FILE as METRICS
-from reports.servermetrics import MetricsError, write_header, write_scrape
+from reports.servermetrics import SERIES_AT_MOST, MetricsError, write_header, write_scrape
 from reports.wording import figure
 from scenarios.evidence import samples_needed
 from scenarios.load import planned
@@ -60,7 +60,7 @@ class Search:
     """One search as it is played: its folder, its levels, and what is told of it."""
 
     def __init__(self, what: What, composition: Composition, options: CapacityOptions) -> None:
-        self._what, self._options, self._targets = what, options, composition.targets
+        self._what, self._composition, self._options = what, composition, options
         scenario = composition.scenario
         self._named = TARGET in composition.basis.values()
         self._began = time.monotonic()
@@ -91,6 +91,8 @@ class Search:
         }
         self.folder = new_folder(options.base, f"capacity-{scenario.name}", datetime.now(UTC))
 
+            "lacking": [],
+            "metrics_left_out": 0,
     def scrape(self, ends: ExitStack) -> None:
         """Scrape the servers' metrics, where an address was named, until `ends` is left. Raises: UserError."""
         url = self._options.server_metrics
@@ -99,15 +101,20 @@ class Search:
         file = ends.enter_context((self.folder / METRICS).open("w", buffering=1, encoding="utf-8"))
         write_header(file)
 
-        def hear(utc_s: float, metrics: Mapping[str, float]) -> None:
+        def hear(utc_s: float, metrics: Mapping[str, float], left_out: int) -> None:
             write_scrape(file, utc_s, metrics)
 
         try:
-            ends.callback(start_scraping(url, self._targets, hear).end)
+            ends.callback(start_scraping(url, self._composition.targets, hear).end)
         except UserError:
             shutil.rmtree(self.folder)
             raise
 
+            if left_out > self.told["metrics_left_out"]:
+                if not self.told["metrics_left_out"]:
+                    said = f"{left_out:,} metrics are left out, all beyond the first {SERIES_AT_MOST:,}"
+                    print(f"fleetrush: --server-metrics {url}: {said}", file=sys.stderr)
+                self.told["metrics_left_out"] = left_out
     def play(self) -> int:
         """Play level after level. Returns: 0, or with what exit code the search was cut off."""
         while True:

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from reports.servermetrics import read_exposition
+from reports.servermetrics import kept, read_exposition
 from scenarios.targets import Targets
 from simulator.children import Child
 from simulator.engine import Sockets
@@ -33,16 +33,20 @@ def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def start_scraping(url: str, targets: Targets, hear: Callable[[float, Mapping[str, float]], None]) -> Child:
+def start_scraping(url: str, targets: Targets, hear: Callable[[float, Mapping[str, float], int], None]) -> Child:
     """Scrape until the child is ended.
 
     Args:
         targets: whose authorisation counts.
-        hear: takes Unix seconds and the metrics of each scrape, in a thread of its own.
+        hear: takes Unix seconds, the metrics of each scrape and how many of it were left out, in a thread of its own.
     Raises: UserError when the first scrape finds nothing.
     """
     told = {"url": url, "targets": targets.model_dump_json(by_alias=True)}
-    child = Child("scrape", ["simulator.scrape"], first=told, hear=lambda line: hear(line["utc"], line["metrics"]))
+
+    def heard(line: dict[str, Any]) -> None:
+        hear(line["utc"], line["metrics"], line["left_out"])
+
+    child = Child("scrape", ["simulator.scrape"], first=told, hear=heard)
     if said := child.ready.get("fault"):
         child.end()
         raise UserError(f"--server-metrics {url}: {said}; {_EXPECTED}")
@@ -55,13 +59,16 @@ async def _scrape(url: str, targets: Targets) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), ended.set)
     wire, first = sockets.wire(None), True
+    known: set[str] = set()
     try:
         while not ended.is_set():
             said: dict[str, Any]
             try:
                 answer = settle(await wire.send(page_request(url), timeout_s=TIMEOUT_S))
-                said = {"utc": round(time.time(), 3), "metrics": read_exposition(answer.body.decode(errors="replace"))}
-                fault = "" if said["metrics"] else "no metrics in the answer"
+                found = read_exposition(answer.body.decode(errors="replace"))
+                metrics = kept(found, known)
+                said = {"utc": round(time.time(), 3), "metrics": metrics, "left_out": len(found) - len(metrics)}
+                fault = "" if found else "no metrics in the answer"
             except Trouble as trouble:
                 said, fault = {}, trouble.detail or str(trouble)
             if first:

@@ -125,6 +125,12 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     ),
     "gave_in.how_sure": ("How sure", "確かさ"),
     "gave_in.sure": (
+    "gave_in.left_out": (
+        "{count} metrics of the servers were left out, all beyond the first {kept}: what gave in may be among them. Name an"
+        " address that tells fewer, as ?collect[]=cpu makes node_exporter do.",
+        "サーバーの指標のうち、最初の {kept} 件を超える {count} 件は対象外です。限界に達したものがその中にある可能性があります。"
+        "指標の少ないアドレスを指定してください(node_exporter なら ?collect[]=cpu など)。",
+    ),
         "named so in {share} of {draws} searches drawn anew",
         "引き直した {draws} 回の探索の {share} で同じ結果",
     ),

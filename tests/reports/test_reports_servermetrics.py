@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from reports.servermetrics import (
+    SERIES_AT_MOST,
     MetricsError,
     backend_metrics,
+    kept,
     metrics_between,
     read_csv,
     read_exposition,
@@ -58,6 +60,23 @@ def test_what_was_scraped_is_read_again(tmp_path: Path) -> None:
     assert series["done_total"].utc_s.tolist() == [1002, 1006]
     assert metrics_between(series, 1001, 1005) == {'queue{pool="a,b"}': 7, "done_total": 10}
     assert metrics_between(series, 2000, 3000) == {}
+
+
+def test_the_first_metrics_are_kept_and_no_others(tmp_path: Path) -> None:
+    """An exporter that tells more than are kept, and of others from scrape to scrape: what was met first is kept to the
+    end, whatever comes before it in the text, and what is written can be read again."""
+    known: set[str] = set()
+    first = {f"a{number}": 1.0 for number in range(SERIES_AT_MOST - 1)}
+    assert kept(first, known) == first
+    later = {"b": 2.0, "c": 3.0} | first
+    assert kept(later, known) == {"b": 2.0} | first
+    assert kept({"c": 3.0, "d": 4.0, "b": 5.0}, known) == {"b": 5.0}
+    path = tmp_path / "server.csv"
+    with path.open("w") as file:
+        write_header(file)
+        for at, scrape in enumerate((first, later)):
+            write_scrape(file, at, kept(scrape, known))
+    assert len(read_csv(path)) == SERIES_AT_MOST
 
 
 def test_a_table_with_a_column_for_each_metric(tmp_path: Path) -> None:
