@@ -92,10 +92,12 @@ def judge(search: Mapping[str, Any], levels: Sequence[Level]) -> dict[str, Any]:
     """The result of a search.
 
     Args:
-        search: `bounds` of Bounds, `unplayable` {devices: why}, `ended` {reason}.
+        search: `bounds` of Bounds, `unplayable` {devices: why}, `lacking` (those of them that this machine could
+            play: what was named does not suffice for them), `ended` {reason}.
         levels: of level_of, all that were played.
 
-    Returns: `end`, one of End or `open` (the search did not come to its end); `capacity`, `low` and `high` (devices,
+    Returns: `end`, one of End, `lacking` (as `harness`, but what stopped us is not this machine) or `open` (the search
+        did not come to its end); `capacity`, `low` and `high` (devices,
         None where unknown or open), `objective` {name, limit, unit} that gives in first, `holds`, `breaks`, `saturated`
         (levels, or None), `why` we are saturated, `runs` (trusted ones), `curves` {objective: Fit as a dict}, `exit`.
     """
@@ -104,7 +106,9 @@ def judge(search: Mapping[str, Any], levels: Sequence[Level]) -> dict[str, Any]:
     played = played_of(levels, unplayable)
     where = bracket(played)
     said = next_play(played, bounds)
-    end = said.end if isinstance(said, Stop) else "open"
+    end: str = said.end if isinstance(said, Stop) else "open"
+    if end == "harness" and where.saturated in search.get("lacking", ()):
+        end = "lacking"
     good = [level for level in levels if level["burden"] is not None]
     curves = _curves(good)
     name, chosen = _first(curves)

@@ -11,7 +11,7 @@ from reports.messages import Say
 from reports.messages.distrust import remedy_of
 from reports.servermetrics import STAND_IN
 
-_OPEN: Final = {"time": "todo.more_time", "complete": "todo.wide_band"}
+_OPEN: Final = {"time": "todo.more_time", "leave": "todo.renew_leave", "complete": "todo.wide_band"}
 _LONGER: Final = 2
 _FURTHER: Final = 10
 
@@ -22,6 +22,8 @@ def capacity_advice(whole: Mapping[str, Any], say: Say) -> list[str]:
     if end == "harness":
         known = remedies_told([result["why"]], say) if remedy_of(result["why"]) else [say("todo.raise_limit")]
         return [*known, say("todo.search_again", command=whole["command"])]
+    if end == "lacking":
+        return [say("todo.lacking"), say("todo.search_again", command=whole["command"])]
     if end == "open":
         key = _OPEN.get(whole["ended"]["reason"], "todo.search_on")
         return [say(key, command=whole["command"], minutes=f"{_LONGER * whole['minutes']:g}")]

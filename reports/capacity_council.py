@@ -99,6 +99,8 @@ def _tiles(whole: Mapping[str, Any], amount: Amount, say: Say) -> list[tuple[str
         low, high = (amount(result[key]) for key in ("low", "high"))
         return [(low, say("buy.tile_low"), ""), *tiles, (high, say("buy.tile_high"), "")]
     found = [(key, result[key]) for key in ("holds", "breaks", "saturated") if result[key] is not None]
+    if result["end"] == "lacking":
+        found = [("lacking" if key == "saturated" else key, count) for key, count in found]
     return [*tiles, *((amount(count), say(f"buy.tile_{key}"), "") for key, count in found)]
 
 
@@ -131,7 +133,7 @@ def _rests(whole: Mapping[str, Any], amount: Amount, say: Say) -> str:
 def _next(whole: Mapping[str, Any], enough: Enough, amount: Amount, say: Say, *, rehearsal: bool) -> str:
     """The one thing to do next."""
     result, end = whole["result"], whole["result"]["end"]
-    if end in ("harness", "open"):
+    if end in ("harness", "lacking", "open"):
         return say(f"buy.next_{end}")
     if rehearsal:
         return say("council.next_rehearsal")

@@ -111,9 +111,14 @@ def _curve(whole: Mapping[str, Any], say: Say) -> list[Chart]:
         line=(say("curve.fit"), line),
         limit=(say("curve.limit"), 1.0),
         band=(say("curve.band"), result["low"], result["high"]) if result["low"] and result["high"] else None,
-        rule=(say("curve.saturated"), result["saturated"]) if result["saturated"] else None,
+        rule=(say(_rule(whole)), result["saturated"]) if result["saturated"] else None,
     )
     return [curve(caption, marks, x_title=say("curve.devices"), y_title=say("curve.times"), log=True)]
+
+
+def _rule(whole: Mapping[str, Any]) -> str:
+    """The key of what held the search back at the level of its rule."""
+    return "curve.lacking" if whole["result"]["saturated"] in whole.get("lacking", ()) else "curve.saturated"
 
 
 def _burdens(level: Mapping[str, Any], name: str) -> list[float]:

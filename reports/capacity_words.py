@@ -17,7 +17,12 @@ from reports.wording import Headline
 
 _MOODS: Final = {"found": "pass", "harness": "untrusted"}
 _SURE: Final = 0.8
-_WHY: Final = {"time": "capacity.why_time", "interrupted": "capacity.why_interrupted", "complete": "capacity.why_band"}
+_WHY: Final = {
+    "time": "capacity.why_time",
+    "leave": "capacity.why_leave",
+    "interrupted": "capacity.why_interrupted",
+    "complete": "capacity.why_band",
+}
 
 
 def headline(whole: Mapping[str, Any], say: Say = ENGLISH) -> Headline:
@@ -34,20 +39,22 @@ def headline(whole: Mapping[str, Any], say: Say = ENGLISH) -> Headline:
         "limit": limit(result["objective"]),
         "runs": result["runs"],
         "why": say.heard(result["why"])
-        if end == "harness"
+        if end in ("harness", "lacking")
         else say(_WHY.get(whole["ended"]["reason"], "capacity.why_cut")),
     }
-    because = say(_because(result), **values)
+    because = say(_because(whole), **values)
     if end == "open" and result["capacity"] is not None:
         because += say("capacity.so_far", **values)
     return Headline(_MOODS.get(end, "unknown"), say(key, **values), because)
 
 
-def _because(result: Mapping[str, Any]) -> str:
+def _because(whole: Mapping[str, Any]) -> str:
     """The key of what the headline rests on."""
-    end = result["end"]
+    result, end = whole["result"], whole["result"]["end"]
     if end == "open" and not result["runs"]:
         return "capacity.because_nothing"
+    if end == "harness" and str(result["saturated"]) in whole["unplayable"]:
+        return "capacity.because_not_carried"
     return f"capacity.because_{end}"
 
 
@@ -127,6 +134,12 @@ def surely(found: Mapping[str, Any], say: Say = ENGLISH) -> str:
     return say("gave_in.unsure") if sure is None else say("gave_in.sure", share=wording.share(sure), draws=DRAWS)
 
 
+def metrics_left_out(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
+    """How many of the servers' metrics were not looked at, in a sentence; empty where all were."""
+    count = whole.get("metrics_left_out", 0)
+    return say("gave_in.left_out", count=devices(count), kept=devices(SERIES_AT_MOST)) if count else ""
+
+
 def what_if(row: Mapping[str, Any], say: Say = ENGLISH) -> str:
     """What became of a what-if, measured or rehearsed, in a few words."""
     said = [say(f"whatifs.{row['way']}")]
@@ -134,12 +147,6 @@ def what_if(row: Mapping[str, Any], say: Say = ENGLISH) -> str:
         said.append(say("whatifs.not_measured", why=say.heard(row["why"])))
     if row["verdict"]:
         said.append(f"{say('levels.verdict')}: {say('levels.' + row['verdict'])}")
-def metrics_left_out(whole: Mapping[str, Any], say: Say = ENGLISH) -> str:
-    """How many of the servers' metrics were not looked at, in a sentence; empty where all were."""
-    count = whole.get("metrics_left_out", 0)
-    return say("gave_in.left_out", count=devices(count), kept=devices(SERIES_AT_MOST)) if count else ""
-
-
     if row["worst"]:
         measured, allowed = (wording.figure(row["worst"][key], row["worst"]["unit"]) for key in ("value", "limit"))
         said.append(f"{objective(row['worst']['name'], say)} {measured} / {allowed}")
@@ -164,10 +171,10 @@ def text(whole: Mapping[str, Any], page: str) -> str:
         f" {surely(one)}"
         for one in whole["gave_in"].get("found", ())
     ]
+    if left_out := metrics_left_out(whole):
+        lines.append(left_out)
     lines += [
         f"what if: {ENGLISH('case.' + row['name'])} ({devices(row['devices'])} devices): {what_if(row)}"
         for row in whole["what_ifs"]
     ]
     return "\n".join([*lines, "", f"report: {page}"]) + "\n"
-    if left_out := metrics_left_out(whole):
-        lines.append(left_out)

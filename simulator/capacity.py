@@ -17,7 +17,7 @@ from simulator.arguments import CapacityOptions
 from simulator.capacity_conclusion import tell
 from simulator.composition import Composition, What, compose
 from simulator.errors import UserError
-from simulator.levels import UNTRUSTED, Search
+from simulator.levels import UNTRUSTED, Search, leave_over
 from simulator.plan import limits_missed
 from simulator.scrape import is_url
 from simulator.standins import STAND_IN
@@ -84,4 +84,4 @@ def _faults(what: What, composition: Composition, options: CapacityOptions) -> l
     source = options.server_metrics
     if source is not None and not is_url(source) and not source.endswith(".csv"):
         faults.append(f"--server-metrics {source}: expected an http:// or https:// address, or a .csv file")
-    return faults + limits_missed(composition, options.engines)
+    return faults + limits_missed(composition, options.engines) + leave_over(composition)

@@ -32,7 +32,8 @@ from simulator.apart import check_apart, exchanged_s, play_apart
 from simulator.arguments import CapacityOptions, RunOptions
 from simulator.composition import KNOWN, TARGET, Composition, What, compose
 from simulator.errors import UserError
-from simulator.plan import limits_missed
+from simulator.plan import limits_missed, rate_missed
+from simulator.protection import leave_faults, leave_notes
 from simulator.scrape import is_url, start_scraping
 from simulator.timetable import peak_rate_per_s
 from simulator.whatifs import CutOffError, NotPlayedError
@@ -54,6 +55,12 @@ def least_devices(scenario: Scenario) -> int:
             # one more, since spares and shares are rounded
             least = max(least, ceil(samples_needed(one.percentile) * scenario.devices / count) + 1)
     return min(least, scenario.devices)
+
+
+def leave_over(composition: Composition) -> list[str]:
+    """One line where the authorisation does not hold until a level that begins now would end: it decided nothing."""
+    now = time.time()
+    return leave_faults(composition, now) or leave_notes(composition, now)
 
 
 class Search:
@@ -84,6 +91,8 @@ class Search:
             "peak_starts_per_s": round(peak_rate_per_s(scenario), 3),
             "bounds": {key: getattr(self._bounds, key) for key in Bounds.__slots__},
             "unplayable": {},
+            "lacking": [],
+            "metrics_left_out": 0,
             "minutes": options.minutes,
             "command": shlex.join(sys.argv[1:]),
             "ended": {"reason": "killed", "detail": ""},
@@ -91,8 +100,6 @@ class Search:
         }
         self.folder = new_folder(options.base, f"capacity-{scenario.name}", datetime.now(UTC))
 
-            "lacking": [],
-            "metrics_left_out": 0,
     def scrape(self, ends: ExitStack) -> None:
         """Scrape the servers' metrics, where an address was named, until `ends` is left. Raises: UserError."""
         url = self._options.server_metrics
@@ -103,6 +110,11 @@ class Search:
 
         def hear(utc_s: float, metrics: Mapping[str, float], left_out: int) -> None:
             write_scrape(file, utc_s, metrics)
+            if left_out > self.told["metrics_left_out"]:
+                if not self.told["metrics_left_out"]:
+                    said = f"{left_out:,} metrics are left out, all beyond the first {SERIES_AT_MOST:,}"
+                    print(f"fleetrush: --server-metrics {url}: {said}", file=sys.stderr)
+                self.told["metrics_left_out"] = left_out
 
         try:
             ends.callback(start_scraping(url, self._composition.targets, hear).end)
@@ -110,11 +122,6 @@ class Search:
             shutil.rmtree(self.folder)
             raise
 
-            if left_out > self.told["metrics_left_out"]:
-                if not self.told["metrics_left_out"]:
-                    said = f"{left_out:,} metrics are left out, all beyond the first {SERIES_AT_MOST:,}"
-                    print(f"fleetrush: --server-metrics {url}: {said}", file=sys.stderr)
-                self.told["metrics_left_out"] = left_out
     def play(self) -> int:
         """Play level after level. Returns: 0, or with what exit code the search was cut off."""
         while True:
@@ -126,8 +133,13 @@ class Search:
             if self.levels and self._left_s() < self._longest_s:
                 self.told["ended"] = {"reason": "time", "detail": self._time_over()}
                 return 0
+            if over := leave_over(self._composition):
+                self.told["ended"] = {"reason": "leave", "detail": over[0]}
+                print(f"           no level is played any more: {over[0]}", flush=True)
+                return 0
             code = self._level(said.devices)
-            if code:
+            # what was refused as the leave ended is told as that
+            if code and not (code in (USAGE, UNTRUSTED) and leave_over(self._composition)):
                 names = {INTERRUPTED: "interrupted", UNTRUSTED: "lost", OUR_BUG: "failed"}
                 self.told["ended"] = {"reason": names.get(code, "refused"), "detail": ""}
                 return code
@@ -135,9 +147,10 @@ class Search:
     def _level(self, devices: int) -> int:
         """Play a level once more. Returns: 0 when there is a run to judge, or none that we could carry."""
         what = replace(self._what, devices=devices)
-        missed = self._missed(what)
+        missed, lacking = self._missed(what)
         if missed:
             self.told["unplayable"][str(devices)] = missed
+            self.told["lacking"] += [devices] if lacking else []
             print(f"{devices:>9,} devices  cannot be played: {missed}", flush=True)
             return 0
         if self._named and (code := self._drained(what)):
@@ -154,12 +167,14 @@ class Search:
             print(f"{devices:>9,} devices  run {turn}: {_said(level)}", flush=True)
         return code
 
-    def _missed(self, what: What) -> str:
-        """Why it cannot be played here, in a line; empty where it can."""
+    def _missed(self, what: What) -> tuple[str, bool]:
+        """Why it cannot be played, in a line, empty where it can; and whether no other machine could play it either."""
         try:
-            return next(iter(limits_missed(compose(what), self._options.engines)), "")
+            composition = compose(what)
         except UserError as refused:
-            return refused.lines[0]
+            return refused.lines[0], True
+        missed = limits_missed(composition, self._options.engines)
+        return next(iter(missed), ""), missed == rate_missed(composition)
 
     def cut_off(self) -> int:
         """Note that the search was interrupted, where it was not over. Returns: the exit code of that."""
@@ -173,11 +188,14 @@ class Search:
         Raises: NotPlayedError that says why it was not; CutOffError when the whole search is to end.
         """
         what = replace(self._what, what_if=name or None)
-        if missed := self._missed(what):
+        if missed := self._missed(what)[0]:
             raise NotPlayedError(missed)
         if self._left_s() < self._longest_s:
             raise NotPlayedError(self._time_over())
-        if self._named and (code := self._drained(self._what)):
+        code = self._drained(self._what) if self._named else 0
+        if over := leave_over(self._composition):
+            raise NotPlayedError(over[0])
+        if code:
             raise CutOffError(code)
         level, code = self._run(what, f"what-if-{name or 'none'}", 1)
         if code in (INTERRUPTED, OUR_BUG) or code > INTERRUPTED:
@@ -219,6 +237,8 @@ class Search:
                 self._check_s = took_s
             if not code and self._check_s is not None and took_s <= AS_FAST * self._check_s + AS_FAST_S:
                 return 0
+            if leave_over(self._composition):
+                return UNTRUSTED
             waited_s = time.monotonic() - began
             if waited_s >= DRAIN_AT_MOST_S or self._check_s is None:
                 print(said, end="")

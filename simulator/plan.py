@@ -188,13 +188,18 @@ def limits_missed(composition: Composition, engines: int) -> list[str]:
         for address in needs.sources
         if not is_ours(address)
     ]
+    return found + rate_missed(composition)
+
+
+def rate_missed(composition: Composition) -> list[str]:
+    """One line where the plan would break the authorisation's rate, on whatever machine it is played."""
     rate = authorised_rate(composition)
-    if rate is not None and rate[0] > rate[1]:
-        found.append(
-            f"the plan sends up to {rate[0]:,.0f} requests/s to the targets and max_rate_per_s is {rate[1]:g}:"
-            " play fewer --devices, at a lower --compression, or have more authorised"
-        )
-    return found
+    if rate is None or rate[0] <= rate[1]:
+        return []
+    return [
+        f"the plan sends up to {rate[0]:,.0f} requests/s to the targets and max_rate_per_s is {rate[1]:g}:"
+        " play fewer --devices, at a lower --compression, or have more authorised"
+    ]
 
 
 def warnings(composition: Composition, engines: int) -> list[str]:

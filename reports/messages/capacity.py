@@ -13,6 +13,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "capacity.head_open": ("Undecided", "判定できない"),
     "capacity.head_harness": ("Harness limit: at least {holds} devices", "測定側の限界: 少なくとも {holds} 台"),
     "capacity.head_harness_none": ("Harness limit", "測定側の限界"),
+    "capacity.head_lacking": ("At least {holds} devices", "少なくとも {holds} 台"),
     "capacity.head_not_reached": ("At least {holds} devices", "少なくとも {holds} 台"),
     "capacity.head_below": ("Fewer than {breaks} devices", "{breaks} 台未満"),
     "capacity.because_found": (
@@ -42,6 +43,16 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         " target's capacity.",
         "{saturated} 台では、上限に達する前に測定側が追いつきませんでした({why})。これは対象の収容能力ではありません。",
     ),
+    "capacity.because_not_carried": (
+        "This machine cannot play {saturated} devices ({why}), and fewer passed no limit. This is not the target's"
+        " capacity.",
+        "この機械では {saturated} 台を実行できず({why})、それより少ない台数では上限に達しませんでした。"
+        "これは対象の収容能力ではありません。",
+    ),
+    "capacity.because_lacking": (
+        "{saturated} devices could not be played ({why}), and fewer passed no limit. This is not the target's capacity.",
+        "{saturated} 台は実行できず({why})、それより少ない台数では上限に達しませんでした。これは対象の収容能力ではありません。",
+    ),
     "capacity.because_not_reached": (
         "{holds} devices, the most that were allowed, kept every limit.",
         "許された最大の {holds} 台でも、すべての上限を守りました。",
@@ -52,6 +63,10 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     ),
     "capacity.any_objective": ("an objective", "いずれかの目標"),
     "capacity.why_time": ("the time was over", "時間切れ"),
+    "capacity.why_leave": (
+        "the authorisation does not last for another level",
+        "許可の期間([authorisation])が足りず、次の台数を実行できない",
+    ),
     "capacity.why_interrupted": ("the search was interrupted", "探索が中断された"),
     "capacity.why_cut": ("the search did not come to its end", "探索が最後まで終わらなかった"),
     "capacity.why_band": ("the band reaches past the levels that were played", "幅が実行した台数の範囲を超えている"),
@@ -81,6 +96,7 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     "curve.band": ("95 % band", "95 % の幅"),
     "curve.limit": ("limit", "上限"),
     "curve.saturated": ("our own limit", "測定側の限界"),
+    "curve.lacking": ("could not be played", "実行できない台数"),
     "curve.devices": ("devices", "台数"),
     "curve.times": ("times the limit", "上限に対する倍数"),
     "curve.told": (
@@ -108,6 +124,12 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
         "上限とともに動いた指標です({low}、{at}、{beyond} 台での、最も高い 1 割の平均)。"
         "同時に起きたことを示すもので、原因を示すものではありません。",
     ),
+    "gave_in.left_out": (
+        "{count} metrics of the servers were left out, all beyond the first {kept}: what gave in may be among them. Name an"
+        " address that tells fewer, as ?collect[]=cpu makes node_exporter do.",
+        "サーバーの指標のうち、最初の {kept} 件を超える {count} 件は対象外です。限界に達したものがその中にある可能性があります。"
+        "指標の少ないアドレスを指定してください(node_exporter なら ?collect[]=cpu など)。",
+    ),
     "gave_in.none": ("No metric stands out by these rules.", "この基準で目立つ指標はありません。"),
     "gave_in.metric": ("Metric", "指標"),
     "gave_in.kind": ("What it did", "動き"),
@@ -125,12 +147,6 @@ CAPACITY: Final[dict[str, tuple[str, str]]] = {
     ),
     "gave_in.how_sure": ("How sure", "確かさ"),
     "gave_in.sure": (
-    "gave_in.left_out": (
-        "{count} metrics of the servers were left out, all beyond the first {kept}: what gave in may be among them. Name an"
-        " address that tells fewer, as ?collect[]=cpu makes node_exporter do.",
-        "サーバーの指標のうち、最初の {kept} 件を超える {count} 件は対象外です。限界に達したものがその中にある可能性があります。"
-        "指標の少ないアドレスを指定してください(node_exporter なら ?collect[]=cpu など)。",
-    ),
         "named so in {share} of {draws} searches drawn anew",
         "引き直した {draws} 回の探索の {share} で同じ結果",
     ),

@@ -12,6 +12,7 @@ CAPACITY_COUNCIL: Final[dict[str, tuple[str, str]]] = {
     "buy.head_found": ("{who} bear about {capacity}.", "{who}は、およそ {capacity}まで耐えられます。"),
     "buy.head_not_reached": ("{who} bear at least {holds}.", "{who}は、少なくとも {holds}まで耐えられます。"),
     "buy.head_harness": ("{who} bear at least {holds}.", "{who}は、少なくとも {holds}まで耐えられます。"),
+    "buy.head_lacking": ("{who} bear at least {holds}.", "{who}は、少なくとも {holds}まで耐えられます。"),
     "buy.head_below": ("{who} do not bear even {breaks}.", "{who}は、{breaks}でも耐えられません。"),
     "buy.head_open": ("It cannot be said yet.", "まだ判断できません。"),
     "buy.head_nothing": ("This search gives no answer.", "この測定からは結論を出せません。"),
@@ -110,6 +111,11 @@ CAPACITY_COUNCIL: Final[dict[str, tuple[str, str]]] = {
         "Search again at the pace of a real morning before anything is bought by these figures.",
         "この値をもとに増強を決める前に、実際の朝と同じ速さでもう一度測定してください。",
     ),
+    "buy.next_lacking": (
+        "Provide the accounts or the permission that more load needs, and test again.",
+        "より大きな負荷に必要なアカウントや許可を用意して、もう一度測定します。",
+    ),
+    "buy.tile_lacking": ("could not be played", "実行できなかった負荷"),
     "buy.next_harness": (
         "Search again with stronger test equipment, to learn where the limit lies.",
         "限界がどこにあるかを知るため、より強力な試験装置でもう一度測定してください。",

@@ -174,6 +174,14 @@ TODO: Final[dict[str, tuple[str, str]]] = {
         "Raise what holds us back, as said above, or search from a larger machine.",
         "上に示した測定側の制約を緩めるか、より大きな機械から探索してください。",
     ),
+    "todo.lacking": (
+        "Give the search what it lacks for more devices, as said above.",
+        "上に示した、より多くの台数に足りないものを用意してください。",
+    ),
+    "todo.renew_leave": (
+        "Have the [authorisation] renewed for longer than the search takes, then search again: fleetrush {command}",
+        "[authorisation] の期間を、探索にかかる時間より長く取り直してから、もう一度探索してください: fleetrush {command}",
+    ),
     "todo.search_on": (
         "Let it search to its end: fleetrush {command}",
         "最後まで探索してください: fleetrush {command}",

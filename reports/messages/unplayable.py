@@ -57,6 +57,15 @@ UNPLAYABLE: Final[tuple[tuple[str, str], ...]] = (
         "下げるか、許可の引き上げを合意してください",
     ),
     (
+        "the [authorisation] holds from {from} until {until}, and it is {now}: have it renewed, or wait",
+        "[authorisation] の期間は {from} から {until} までで、現在は {now} です。更新してもらうか、開始を待ってください",
+    ),
+    (
+        "the [authorisation] ends {seconds} s before the run would, at {until}: nothing is sent from then on, and the run"
+        " will decide nothing",
+        "[authorisation] は実行が終わる {seconds} 秒前、{until} に切れます。以後は何も送らず、判定はできません",
+    ),
+    (
         "{file}: {key} = {value}: expected a percentile that {count} planned samples of {step} can carry (it needs {needed}):"
         " plan more devices, or ask for less",
         "{file}: {key} = {value}: {step} の予定件数 {count} では判定できません({needed} 件必要です)。端末を増やすか、"

@@ -15,9 +15,11 @@ from pypdf import PdfReader
 
 from reports import capacity, capacity_words
 from reports.capacity_advice import capacity_advice
+from reports.capacity_council import capacity_council
 from reports.capacity_page import capacity_page
 from reports.messages import ENGLISH, Say
 from reports.messages.distrust import distrust
+from reports.runfolder import open_run
 from simulator.cli import main
 from tests.reports.made_levels import LIMIT_S, WHAT_IF_ROWS, conclude, play, whole_search
 
@@ -98,8 +100,78 @@ def test_a_plan_that_we_cannot_carry_is_our_limit_too(tmp_path: Path) -> None:
     """Not enough ports for a level: it saturates us without having been played."""
     for turn in (1, 2, 3):
         play(tmp_path, 1000, 1.0, turn=turn)
-    result = conclude(tmp_path, unplayable={"1050": "one address has 900 ports"})["result"]
+    whole = conclude(tmp_path, unplayable={"1050": "one address has 900 ports"})
+    result = whole["result"]
     assert (result["end"], result["saturated"], result["why"]) == ("harness", 1050, "one address has 900 ports")
+    said = capacity_words.headline(whole)
+    assert (result["exit"], said.word) == (3, "Harness limit: at least 1,000 devices")
+    assert said.because.startswith("This machine cannot play 1,050 devices (one address has 900 ports)")
+
+
+LACKING = {
+    "accounts": (
+        "people.csv: 1,000 accounts for 1,020 people who sign in: add accounts, play fewer --devices, or let several"
+        " people use one account with --reuse-accounts",
+        "1,020 人に対しアカウントは 1,000 個です",
+    ),
+    "leave": (
+        "the plan sends up to 105 requests/s to the targets and max_rate_per_s is 100: play fewer --devices, at a lower"
+        " --compression, or have more authorised",
+        "毎秒 105 件になりますが、max_rate_per_s は 100 です",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_what_the_user_has_too_little_of_is_not_our_limit(tmp_path: Path, what: str) -> None:
+    """Accounts, or leave: undecided, exit 4, at least what held; the reason is told, and no larger machine."""
+    english, japanese = LACKING[what]
+    for turn in (1, 2, 3):
+        play(tmp_path, 1000, 1.0, turn=turn)
+    whole = conclude(tmp_path, unplayable={"1050": english}, lacking=[1050])
+    result, said = whole["result"], capacity_words.headline(whole)
+    assert (result["end"], result["exit"], result["capacity"]) == ("lacking", 4, None)
+    assert (said.mood, said.word) == ("unknown", "At least 1,000 devices")
+    assert said.because.startswith(f"1,050 devices could not be played ({english})")
+    assert capacity_advice(whole, ENGLISH) == [
+        "Give the search what it lacks for more devices, as said above.",
+        "Then search again: fleetrush capacity sign_in_peak",
+    ]
+    page = capacity_page(tmp_path.name, whole, ENGLISH)
+    assert "could not be played" in page
+    assert not re.search("our own (side could|limit)|larger machine", page)
+    in_japanese = capacity_page(tmp_path.name, whole, Say("ja"))
+    assert in_japanese.count(japanese) == 2
+    assert "測定側" not in in_japanese[: in_japanese.index('id="search"')]
+    sheet = capacity_council(open_run(tmp_path / "level-01000-1"), whole, ENGLISH)
+    assert "bear at least" in sheet
+    assert "Provide the accounts or the permission" in sheet
+
+
+def test_an_authorisation_that_ended_is_told(tmp_path: Path) -> None:
+    """Neither the time nor a busy target: what to have renewed, and the same search again."""
+    play(tmp_path, 1000, 0.5)
+    whole = conclude(tmp_path, ended={"reason": "leave", "detail": "the [authorisation] holds from 11:00 until 13:00"})
+    assert (whole["result"]["end"], whole["result"]["exit"]) == ("open", 4)
+    assert "the authorisation does not last for another level" in capacity_words.headline(whole).because
+    assert "許可の期間([authorisation])が足りず" in capacity_words.headline(whole, Say("ja")).because
+    (sentence,) = capacity_advice(whole, ENGLISH)
+    assert re.search(r"\[authorisation\] renewed .* fleetrush capacity sign_in_peak$", sentence)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "312 metrics of the servers were left out"), ("ja", "312 件は対象外")]
+)
+def test_metrics_that_were_left_out_are_told(tmp_path: Path, lang: Any, said: str) -> None:
+    """What gave in may be among them: on the page, before what gave in, and on the terminal; nothing where all were
+    kept, nor of a search that an earlier release played."""
+    play(tmp_path, 1000, 0.5)
+    whole = conclude(tmp_path, metrics_left_out=312)
+    page = capacity_page(tmp_path.name, whole, Say(lang))
+    assert page.index('id="gave_in"') < page.index(said) < page.index('id="scalability"')
+    assert "312 metrics of the servers were left out" in capacity_words.text(whole, "")
+    for changes in ({"metrics_left_out": 0}, {}):
+        assert "left out" not in capacity_words.text(conclude(tmp_path, **changes), "")
 
 
 def test_why_a_level_was_not_played_is_told_in_japanese(tmp_path: Path) -> None:

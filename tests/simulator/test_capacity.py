@@ -7,20 +7,27 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reports.capacity import FILE
+from reports.servermetrics import SERIES_AT_MOST, read_csv
 from simulator import levels
 from simulator.arguments import CapacityOptions, RunOptions
 from simulator.capacity import capacity
 from simulator.composition import What, compose
 from simulator.errors import UserError
-from simulator.levels import least_devices
+from simulator.levels import Search, least_devices
+from simulator.whatifs import NotPlayedError
 from tests.reports.made_levels import LIMIT_S, play
 
 SLOTS = Path(__file__).parents[1] / "data" / "scenarios" / "slots.toml"
@@ -237,8 +244,100 @@ def test_a_level_for_which_there_are_too_few_accounts_is_not_played(
 
     monkeypatch.setattr(levels, "compose", compose)
     code, whole = searched(tmp_path, monkeypatch, Fleet(330))
-    assert (code, whole["result"]["end"]) == (3, "harness")
+    assert (code, whole["result"]["end"]) == (4, "lacking")
     assert whole["result"]["why"] == "--accounts people.csv: 250 accounts for more people"
+    assert 230 < whole["result"]["holds"] <= 250 < whole["result"]["saturated"]
+
+
+LEAVE = """
+[targets.identity]
+url = "http://127.0.0.2:8080/saml"
+staging = true
+[authorisation]
+hosts = ["127.0.0.2"]
+owner = "City of Example"
+approved_by = "T. Sato"
+from = 2026-04-01T11:00:00+00:00
+until = 2026-04-01T13:00:00+00:00
+max_rate_per_s = 100
+"""
+FIRST, END = (datetime(2026, 4, 1, hour, tzinfo=UTC).timestamp() for hour in (11, 13))
+
+
+@dataclass
+class Leave:
+    """A provider that may be loaded for two hours: what a search is asked, and the clock that it reads.
+
+    Attributes:
+        checks: the codes that the device which goes ahead ends with, one by one; 0 when there are no more.
+    """
+
+    what: What
+    utc_s: float = FIRST + 60
+    checks: list[int] = field(default_factory=list)
+
+    def check(self, what: What, broker: str) -> tuple[int, str]:
+        code = self.checks.pop(0) if self.checks else 0
+        if code:
+            self.utc_s = END
+        return code, "9 exchanges in 0.10 s, all ok\n"
+
+
+@pytest.fixture
+def leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leave:
+    """An authorisation that holds. Whoever waits for the target fails: it is as fast as ever."""
+    file = tmp_path / "targets.toml"
+    file.write_text(LEAVE)
+    made = Leave(What(str(SLOTS), devices=200, targets_file=file))
+    clock = SimpleNamespace(time=lambda: made.utc_s, monotonic=time.monotonic, sleep=lambda _: pytest.fail("waited"))
+    monkeypatch.setattr(levels, "time", clock)
+    monkeypatch.setattr(levels, "check_apart", made.check)
+    return made
+
+
+def test_a_level_above_the_authorised_rate_is_not_our_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Leave
+) -> None:
+    """300 people in 8 s are 75 requests a second and 26 for chance: 101 of the 100 that may be sent. Exit 4."""
+    code, whole = searched(tmp_path / "runs", monkeypatch, Fleet(900), leave.what)
+    assert (code, whole["result"]["end"]) == (4, "lacking")
+    assert 270 < whole["result"]["holds"] < whole["result"]["saturated"] <= 300
+    assert "max_rate_per_s is 100" in whole["result"]["why"]
+
+
+@pytest.mark.parametrize("during", ["a level", "the wait before it", "the start of a level", "what would be the next"])
+def test_an_authorisation_that_ends_ends_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Leave, capsys: pytest.CaptureFixture[str], during: str
+) -> None:
+    """Within the second level, before the third, as that starts, or five seconds after the second: what was played is
+    told, why no more was, exit 4; nobody waits for a target that nobody may ask, or calls it busy."""
+    fleet = Fleet(900, ends={3: 2} if during == "the start of a level" else {})
+    leave.checks = [0, 0, 3] if during == "the wait before it" else []
+
+    def play_until(what: What, options: RunOptions, *, out: Any = None) -> tuple[Path | None, int]:
+        played = fleet(what, options)
+        if len(fleet.calls) == {"the wait before it": 0, "the start of a level": 3}.get(during, 2):
+            leave.utc_s = END - 5 * (during == "what would be the next")
+        return played
+
+    code, whole = searched(tmp_path / "runs", monkeypatch, play_until, leave.what)
+    assert (code, whole["ended"]["reason"], len(whole["levels"])) == (4, "leave", 2)
+    assert "2026-04-01T13:00:00+00:00" in whole["ended"]["detail"]
+    said = capsys.readouterr()
+    assert f"no level is played any more: {whole['ended']['detail']}" in said.out
+    assert "the authorisation does not last for another level" in said.out
+    assert "busy" not in said.out + said.err
+    with pytest.raises(NotPlayedError, match=r"the \[authorisation\] "):
+        Search(leave.what, compose(leave.what), CapacityOptions(base=tmp_path / "more")).measure("")
+
+
+def test_a_search_begins_under_leave_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Leave) -> None:
+    """Before `from`: one line, as of a run, and nothing is played."""
+    leave.utc_s = FIRST - 1
+    with pytest.raises(UserError, match="have it renewed, or wait") as refused:
+        searched(tmp_path / "runs", monkeypatch, lambda *told, **more: pytest.fail("played"), leave.what)
+    assert len(refused.value.lines) == 1
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_search_that_recorded_nothing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +400,9 @@ def metrics() -> Iterator[str]:
 
     class Metrics(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            text = b"# TYPE queue gauge\nqueue 7\n" if self.path == "/metrics" else b"hello\n"
+            many = "".join(f"queue{number} 7\n" for number in range(SERIES_AT_MOST + 12))
+            texts = {"/metrics": "# TYPE queue gauge\nqueue 7\n", "/many?collect[]=queue": many}
+            text = texts.get(self.path, "hello\n").encode()
             self.send_response(200)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
@@ -326,6 +427,19 @@ def test_metrics_that_are_none(tmp_path: Path, metrics: str, monkeypatch: pytest
         with pytest.raises(UserError, match=f"--server-metrics {url}.*{said}"):
             capacity(What(str(SLOTS), devices=200), CapacityOptions(base=tmp_path, server_metrics=url))
     assert not list(tmp_path.iterdir())
+
+
+def test_metrics_that_are_too_many(tmp_path: Path, metrics: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Twelve more than are kept: said once, as the search begins, and noted for its page."""
+    url = f"{metrics}/many?collect[]=queue"
+    search = Search(What(str(SLOTS)), compose(What(str(SLOTS))), CapacityOptions(base=tmp_path, server_metrics=url))
+    with ExitStack() as ends:
+        search.scrape(ends)
+    assert search.told["metrics_left_out"] == 12
+    assert len(read_csv(search.folder / "server.csv")) == SERIES_AT_MOST
+    (line,) = capsys.readouterr().err.splitlines()
+    said = f"12 metrics are left out, all beyond the first {SERIES_AT_MOST:,}"
+    assert line == f"fleetrush: --server-metrics {url}: {said}"
 
 
 def test_one_level_for_real(tmp_path: Path, metrics: str) -> None:
