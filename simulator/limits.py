@@ -31,7 +31,7 @@ class Needs:
 
     Attributes:
         devices, engines: how many. lines: push lines held in the end. http: other connections open at the peak, and
-            http_one_server, how many of them to one server.
+            http_one_server, how many of them to one server; herd, how many an operator's act has opened within seconds.
         broker: whether ours stands in for push. sources: addresses of this machine that push lines may come from;
             empty for the one that the system takes.
     """
@@ -42,6 +42,7 @@ class Needs:
     http: int
     http_one_server: int
     broker: bool
+    herd: int = 0
     sources: Sequence[str] = ()
 
     @property
@@ -107,7 +108,7 @@ def missed(needs: Needs, machine: Machine) -> Iterator[str]:
     if files is not None and needs.backend_files > files:
         yield (
             f"open files: the stand-in backend needs {needs.backend_files:,} and may have {files:,} (ulimit -Hn): raise"
-            " that limit, spread the arrivals (a lower --compression), or play fewer --devices"
+            f" that limit, {_spread(needs)}, or play fewer --devices"
         )
     room = _room(needs, machine)
     if machine.ports and not needs.broker and needs.lines > room:
@@ -119,8 +120,8 @@ def missed(needs: Needs, machine: Machine) -> Iterator[str]:
     if machine.ports and needs.http_one_server > machine.ports:
         yield (
             f"ports: one address of this machine has {machine.ports:,} for connections to one server, and up to"
-            f" {needs.http_one_server:,} are open at the peak: widen net.ipv4.ip_local_port_range (sysctl), spread the"
-            " arrivals (a lower --compression), or play fewer --devices"
+            f" {needs.http_one_server:,} are open at the peak: widen net.ipv4.ip_local_port_range (sysctl),"
+            f" {_spread(needs)}, or play fewer --devices"
         )
     if machine.memory_bytes and (wanted := needs.memory_bytes(machine)) > machine.memory_bytes:
         yield (
@@ -148,6 +149,13 @@ def slow(needs: Needs, machine: Machine) -> Iterator[str]:
             " name more of its addresses (source_addresses under [targets.push]), or widen"
             " net.ipv4.ip_local_port_range"
         )
+
+
+def _spread(needs: Needs) -> str:
+    """How fewer connections are open at once: no compression touches what an act of the operator brings about."""
+    if 0 < needs.http_one_server <= needs.herd:
+        return f"leave out the operator's act that has {needs.herd:,} devices ask at once"
+    return "spread the arrivals (a lower --compression)"
 
 
 def _room(needs: Needs, machine: Machine) -> int:

@@ -6,7 +6,7 @@ tell whether a plan fits, not more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil, sqrt
@@ -20,6 +20,7 @@ from simulator import ceiling, limits
 from simulator.ceiling import ENGINE_STEP_MS, Peak
 from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
+from simulator.herds import Herd, herds_of, together
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
 from simulator.limits import Needs
@@ -43,13 +44,15 @@ class Forecast:
     """What a composition asks of the targets and of this machine. Rates are per real second, at the peak.
 
     `lines` are the push lines that are held in the end, `http` the other connections that are open at the peak, and
-    `http_one_server` how many of these lead to the same server.
+    `http_one_server` how many of these lead to the same server. `herds` are what the operator's acts bring about.
     """
 
     starts: dict[str, int]
+    herds: list[Herd]
     duration_s: float
     peak_sign_ins_per_s: float
     peak_starts_per_s: float
+    peak_lines_per_s: float
     peak_steps_per_s: float
     enroll_steps_per_s: float
     lines: int
@@ -73,24 +76,29 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     counted = np.bincount(timetable["journey"], minlength=len(names)).tolist()
     peak = peak_rate_per_s(scenario)
     online = max(peak * (1 - scenario.sign_in.returning), again_per_s(scenario))
-    steps = _most(scenario, lambda name: len(JOURNEYS[name].steps))
+    herds = herds_of(scenario, composition.acts)
+    alone, steps = _most(scenario, [], len), _most(scenario, herds, len)
     enrolling = enroll_rate_per_s(scenario) if counted[0] or scenario.enrollment.when == "first_boot" else 0.0
     rates = {journey: peak_rate_per_s(scenario, (journey,)) for journey in names[1:] if journey not in LIDS}
     opened = [max(peak, enrolling) * ORIGINS, *(rate * _origins(name) for name, rate in rates.items())]
-    http = min(ceil(max(opened) * CONNECTION_S), scenario.devices * ORIGINS)
     fastest = max(peak, enrolling, *rates.values())
+    # each device of a herd speaks to the management service, beside the lids that open meanwhile
+    http = [max(opened) * CONNECTION_S, *(h.devices + h.lids_per_s * ORIGINS * CONNECTION_S for h in herds)]
+    http_one_server = [fastest * CONNECTION_S, *(h.devices + h.lids_per_s * CONNECTION_S for h in herds)]
     return Forecast(
         starts=dict(zip(names, counted, strict=True)),
+        herds=herds,
         duration_s=composition.end_s,
         peak_sign_ins_per_s=online,
-        peak_starts_per_s=fastest,
+        peak_starts_per_s=max(fastest, *(sum(h.starts_per_s for h in together(herds, herd)) for herd in herds), 0.0),
+        peak_lines_per_s=peak_rate_per_s(scenario, ("boot", "reconnect")),
         peak_steps_per_s=steps,
         enroll_steps_per_s=enrolling * enroll_steps(scenario),
         lines=min(scenario.starts("boot", "reconnect"), scenario.devices),
-        http=http,
-        http_one_server=min(ceil(fastest * CONNECTION_S), scenario.devices),
+        http=min(ceil(max(http)), scenario.devices * ORIGINS),
+        http_one_server=min(ceil(max(http_one_server)), scenario.devices),
         engine_cpu=steps * ENGINE_STEP_MS / 1000 / engines,
-        backend_cpu=(steps * BACKEND_STEP_MS + online * BACKEND_SIGN_IN_MS) / 1000,
+        backend_cpu=max(alone * BACKEND_STEP_MS + online * BACKEND_SIGN_IN_MS, steps * BACKEND_STEP_MS) / 1000,
     )
 
 
@@ -116,19 +124,35 @@ def again_per_s(scenario: Scenario) -> float:
     return max((scenario.starts(*LIDS) / max(1.0, within) for within in withins), default=0.0)
 
 
-def _most(scenario: Scenario, asked: Callable[[str], int]) -> float:
-    """Requests a second in the fullest second of the lids, after tokens were killed, or of another journey that is
-    planned; `asked`: in one journey."""
-    again = again_per_s(scenario) * (asked("renew_token") + asked("sign_in_again"))
+def _most(scenario: Scenario, herds: list[Herd], asked: Callable[[Sequence[str]], int]) -> float:
+    """Requests a second in the fullest second of the lids, of a herd beside the lids of its time, after tokens were
+    killed, or of another journey that is planned.
+
+    Args:
+        asked: how many requests these steps are.
+    """
+
+    def steps(journey: str) -> int:
+        return asked(JOURNEYS[journey].steps)
+
+    peak = peak_rate_per_s(scenario)
+    lids = sum(rate * steps(name) for name, rate in peak_rates_per_s(scenario).items())
+    beside = [
+        lids * herd.lids_per_s / (peak or 1.0)
+        + sum(one.starts_per_s * asked(one.steps) for one in together(herds, herd))
+        for herd in herds
+    ]
+    again = again_per_s(scenario) * (steps("renew_token") + steps("sign_in_again"))
     others = {wave.journey for wave in scenario.waves} - {*LIDS, "enroll"}
-    alone = [peak_rate_per_s(scenario, (name,)) * asked(name) for name in others]
-    return max(sum(rate * asked(name) for name, rate in peak_rates_per_s(scenario).items()), again, *alone)
+    alone = [peak_rate_per_s(scenario, (name,)) * steps(name) for name in others]
+    return max(lids, again, *beside, *alone)
 
 
 def enroll_rate_per_s(scenario: Scenario) -> float:
-    """How many devices enroll in a second: before the morning, or as the lids open."""
+    """How many devices enroll in a second: before the morning, as the lids open, or by a wave of their own."""
     first_boot = peak_rate_per_s(scenario)
-    return {"before": scenario.enrollment.rate_per_s, "first_boot": first_boot, "never": 0.0}[scenario.enrollment.when]
+    by_itself = {"before": scenario.enrollment.rate_per_s, "first_boot": first_boot, "never": 0.0}
+    return max(by_itself[scenario.enrollment.when], peak_rate_per_s(scenario, ("enroll",)))
 
 
 def authorised_rate(composition: Composition) -> tuple[float, float] | None:
@@ -147,11 +171,11 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
     if not held:
         return None
 
-    def asked(journey: str) -> int:
-        return sum(service_of_step(step) in held for step in JOURNEYS[journey].steps)
+    def asked(steps: Sequence[str]) -> int:
+        return sum(service_of_step(step) in held for step in steps)
 
-    peak = _most(scenario, asked)
-    rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked("enroll"))
+    peak = _most(scenario, herds_of(scenario, composition.acts), asked)
+    rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked(JOURNEYS["enroll"].steps))
     return rate, leave.max_rate_per_s
 
 
@@ -169,6 +193,7 @@ def needs_of(composition: Composition, expected: Forecast, engines: int) -> Need
         lines=expected.lines,
         http=expected.http,
         http_one_server=expected.http_one_server,
+        herd=ceil(max((herd.devices for herd in expected.herds), default=0.0)),
         broker=composition.basis["push"] == STAND_IN,
         sources=push.source_addresses if push else (),
     )
@@ -205,7 +230,7 @@ def rate_missed(composition: Composition) -> list[str]:
 def warnings(composition: Composition, engines: int) -> list[str]:
     """One line for each figure of the plan that is close to, or above, what this machine can drive."""
     expected = forecast(composition, engines)
-    peak = Peak(expected.most_steps_per_s, expected.peak_starts_per_s)
+    peak = Peak(expected.most_steps_per_s, expected.peak_starts_per_s, expected.peak_lines_per_s)
     above = ceiling.above(peak, engines, ceiling.kept(fingerprint(version("fleetrush"))))
     return [*above, *limits.slow(needs_of(composition, expected, engines), this_machine())]
 
@@ -229,6 +254,11 @@ def show_plan(what: What, engines: int) -> int:
         f"  peak               {expected.peak_sign_ins_per_s:.1f} sign-ins/s, {expected.peak_steps_per_s:,.0f} steps/s"
     )
     print(f"  enrollment         {expected.enroll_steps_per_s:,.0f} steps/s")
+    for herd in expected.herds:
+        print(
+            f"  {herd.act:<18} {herd.devices:,.0f} devices online / {herd.over_s:.0f} real s x {len(herd.steps)}"
+            f" step(s): {herd.starts_per_s * len(herd.steps):,.0f} steps/s"
+        )
     print(f"  push lines         {expected.lines:,} held, each after {len(PUSH_STEPS)} steps")
     for line in needs_of(composition, expected, engines).told(this_machine()):
         print(f"  {line}")

@@ -86,6 +86,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         "simulator.traveller",
         "simulator.world",
     ),
+    "simulator.herds": (
+        "scenarios",
+        "simulator.journeys",
+        "simulator.operator",
+        "simulator.timers",
+        "simulator.timetable",
+    ),
     "simulator.player": (
         "simulator.agenda",
         "simulator.device",
