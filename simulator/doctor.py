@@ -193,11 +193,16 @@ def measured(kept: Ceiling | None, machine: Machine) -> Iterator[str]:
         yield f"{'measured':<15} nothing yet: {ceiling.MEASURE} finds in under a minute what this machine can drive"
         return
     lines = "any number of" if machine.files is None else f"up to {machine.files - 64:,}"
-    yield f"{'measured':<15} {kept.measured}, kept in {ceiling.path()}"
-    yield f"{'':<15} {kept.steps_per_s:,.0f} steps/s an engine with a core to itself"
-    yield f"{'':<15} {kept.all_steps_per_s:,.0f} steps/s of {kept.engines} engine(s), a core each"
-    yield f"{'':<15} {kept.starts_per_s:,.0f} starts/s an engine within {kept.lateness_ms:g} ms"
-    yield f"{'':<15} {kept.opened_per_s:,.0f} push lines/s opened by an engine, which may hold {lines}"
+    least = "at least " if kept.starts_at_least else ""
+    yield f"{'measured':<15} {kept.measured}, in {kept.took_s:.0f} s, kept in {ceiling.path()}"
+    for engines, whose in (
+        (1, "an engine with a core to itself"),
+        (kept.engines, f"{kept.engines} engine(s), a core each"),
+    ):
+        worked_out = f"worked out from {kept.step_ms(engines):.2f} ms a step"
+        yield f"{'':<15} {kept.steps_of(engines):,.0f} steps/s of {whose}, {worked_out}"
+    yield f"{'':<15} {least}{kept.starts_per_s:,.0f} starts/s of an engine within {kept.lateness_ms:g} ms"
+    yield f"{'':<15} {kept.opened_per_s:,.0f} push lines/s opened by an engine, which may hold {lines} (its open files)"
 
 
 def _measure(machine: Machine, mark: str, ramp_s: int) -> None:
@@ -208,7 +213,7 @@ def _measure(machine: Machine, mark: str, ramp_s: int) -> None:
         print(f"{'measuring':<15} {line}", flush=True)
 
     try:
-        ceiling.keep(measure(machine.cores, mark, ramp_s, say))
+        ceiling.keep(measure(machine, mark, ramp_s, say))
     except ChildFailed as failed:
         raise UserError(f"the measurement could not be made: {failed}") from None
 

@@ -1,5 +1,5 @@
-"""Measures what this machine can drive: shipped engines play a short day against the stand-ins, in which devices enroll
-ever faster, then all open their push lines at once, then people sign in ever faster.
+"""Measures what this machine can drive: shipped engines play short days against the stand-ins. In one, devices come to
+enroll ever faster and are turned away; in the other all open their push lines at once, then people sign in ever faster.
 
 It judges no target and keeps nothing: what it found goes to ceiling.py.
 """
@@ -10,9 +10,11 @@ from __future__ import annotations
 from simulator.runner.conductor import Conductor  # isort: skip
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,48 @@ from simulator.ceiling import Ceiling
 from simulator.composition import What, accounts_of, compose, order_of
 from simulator.errors import UserError
 from simulator.journeys import JOURNEY_NAMES, STEPS
+from simulator.limits import SPARE_FILES
+from simulator.machine import Machine
 from simulator.standins import StandIns, StandInSettings
+from simulator.timetable import LEAD_REST_S
 
-# At the tops of the two ramps: about what an engine, and its half of a core of the stand-in, can just do.
-ENROLLMENTS_PER_S, SIGN_INS_PER_S = 400, 50
+# Starts a second, rung by rung, as far as 20,000 open files reach; in time is a rung of which 98 of 100 are.
+RUNGS_PER_S = (300, 450, 680, 1000, 1500, 2200)
+RUNG_S = 2
 LATENESS_MS = 10.0
-IN_TIME_PERCENT = 98
+IN_TIME_SHARE = 0.98
+# So many late rungs in a row end the climb: one alone may be somebody else's pause.
+LATE_RUNGS = 2
+STARTS = """
+title = "How fast this machine starts"
+question = "How many starts a second go out in time?"
+organisation = "maebashi"
+devices = {devices}
+[day]
+start = "08:00"
+end = "09:00"
+compression = {compression}
+[enrollment]
+when = "never"
+[backend.enrollment]
+licenses = 0
+[[waves]]
+name = "come ever faster"
+who = "all"
+journey = "enroll"
+arrivals = {{ shape = "minutes", from = "08:00", counts = {rungs}, stratified = true }}
+"""
+# Lines that open at once, their devices' enrollment before, and sign-ins at the top of the ramp: about what an engine,
+# and its half of a core of the stand-in, can just do.
+LINES, ENROLLMENTS_PER_S, SIGN_INS_PER_S = 300, 300, 50
 # The busiest seconds tell what a step costs: in idle ones the loop's own turns cost more than the steps.
 BUSY_SHARE = 0.5
-REST_S = 2
-SCENARIO = """
-title = "What this machine can drive"
-question = "How many steps and starts a second, and how fast do lines open?"
+BACK_S, LIDS_S = 1, 2
+# From the last lid on: what starts and signs in takes six seconds; whoever needs longer waits for a busy stand-in.
+LAST_S = 8
+STEPPING = """
+title = "What a step costs this machine"
+question = "How much of a core does a step take, and how fast do lines open?"
 organisation = "maebashi"
 devices = {devices}
 [day]
@@ -43,15 +75,10 @@ start = "08:00"
 end = "08:{end:02}"
 compression = 60
 [enrollment]
-when = "first_boot"
+rate_per_s = {rate}
 [people]
 typing_median_s = 0.5
 typing_sigma = 0.1
-[[waves]]
-name = "enroll ever faster"
-who = "all"
-journey = "enroll"
-arrivals = {{ shape = "minutes", from = "08:00", counts = {enrolling} }}
 [[waves]]
 name = "all lines at once"
 who = "all"
@@ -72,44 +99,94 @@ _REQUESTS = [index for index, name in enumerate(STEPS) if "." in name]
 
 
 @dataclass(frozen=True, slots=True)
+class Climb:
+    """The day of ever more starts. Args: rungs: starts a second in each RUNG_S."""
+
+    rungs: tuple[int, ...]
+
+    @classmethod
+    def within(cls, files: int | None) -> Climb:
+        """The rungs whose devices fit so many open files, each being a connection; the first in any case."""
+        held = accumulate(rate * RUNG_S for rate in RUNGS_PER_S)
+        fitting = sum(files is None or count + SPARE_FILES <= files for count in held)
+        return cls(RUNGS_PER_S[: max(1, fitting)])
+
+    def scenario(self) -> str:
+        """The scenario's file: a minute of the city is a rung."""
+        return STARTS.format(devices=RUNG_S * sum(self.rungs), compression=60 / RUNG_S, rungs=list(self.rungs))
+
+    def in_time(self, records: NDArray[np.void]) -> list[bool]:
+        """Of each rung, whether its starts went out within LATENESS_MS: whoever did not go out at all did not."""
+        return [
+            bool(np.count_nonzero(late_ms <= LATENESS_MS) >= IN_TIME_SHARE * rate * RUNG_S)
+            for rate, late_ms in zip(self.rungs, self._late_ms(records), strict=True)
+        ]
+
+    def is_over(self, records: NDArray[np.void], now: float) -> bool:
+        """Whether no rung is left to play, or the last LATE_RUNGS that were played to the end had too many late starts.
+
+        Args:
+            now: run seconds. Starts that wait for an answer are not on record yet, so what counts are those known late.
+        """
+        late = [
+            bool(np.count_nonzero(late_ms > LATENESS_MS) > (1 - IN_TIME_SHARE) * rate * RUNG_S)
+            for rate, late_ms in zip(self.rungs, self._late_ms(records), strict=True)
+        ]
+        played = min(len(late), int(now // RUNG_S))
+        return played == len(late) or any(all(late[at : at + LATE_RUNGS]) for at in range(played - LATE_RUNGS + 1))
+
+    def _late_ms(self, records: NDArray[np.void]) -> list[NDArray[np.float64]]:
+        planned = records[(records["journey"] == _ENROLL) & (records["trigger"] == _PLANNED)]
+        planned = planned[planned["outcome"] != _SKIPPED]
+        late_ms, rung = (planned["sent"] - planned["able"]) * 1000, planned["due"] // RUNG_S
+        return [late_ms[rung == at] for at in range(len(self.rungs))]
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
-    """The short day: its ramps and when they begin, run seconds."""
+    """The day of lines and sign-ins, run seconds. Args: ramp_s: how long people sign in ever faster."""
 
     ramp_s: int
 
     @property
-    def enrolling(self) -> list[int]:
-        """Parts of the enrollments that begin in each second."""
-        return list(range(1, max(2, self.ramp_s // 2) + 1))
+    def devices(self) -> int:
+        """How many play."""
+        return max(LINES, SIGN_INS_PER_S * sum(self.signing_in) // self.ramp_s)
 
     @property
-    def back(self) -> int:
+    def signing_in(self) -> list[int]:
+        """Parts of the sign-ins that begin in each second."""
+        return list(range(1, self.ramp_s + 1))
+
+    @property
+    def lead_s(self) -> float:
+        """What the devices take to enroll, and a rest."""
+        return self.devices / ENROLLMENTS_PER_S + LEAD_REST_S
+
+    @property
+    def back(self) -> float:
         """When all lines open."""
-        return len(self.enrolling) + REST_S
+        return self.lead_s + BACK_S
 
     @property
-    def lids(self) -> int:
+    def lids(self) -> float:
         """When people begin to sign in."""
-        return self.back + REST_S
+        return self.lead_s + LIDS_S
 
-    @property
-    def end(self) -> int:
-        """Nothing starts after it."""
-        return self.lids + self.ramp_s + REST_S
+    def is_over(self, records: NDArray[np.void], now: float) -> bool:
+        """Whether whoever is not signed in by that run second tells nothing more."""
+        return now > self.lids + self.ramp_s + LAST_S
 
     def scenario(self) -> str:
-        """The scenario's file."""
-        enrolling, signing_in = self.enrolling, list(range(1, self.ramp_s + 1))
-        devices = ENROLLMENTS_PER_S * sum(enrolling) // enrolling[-1]
-        share = SIGN_INS_PER_S * sum(signing_in) / signing_in[-1] / devices
-        return SCENARIO.format(
-            devices=devices,
-            share=round(share, 4),
-            enrolling=enrolling,
-            signing_in=signing_in,
-            back=self.back,
-            lids=self.lids,
-            end=self.end,
+        """The scenario's file: a minute of the city is a second."""
+        return STEPPING.format(
+            devices=self.devices,
+            rate=ENROLLMENTS_PER_S,
+            share=round(SIGN_INS_PER_S * sum(self.signing_in) / self.ramp_s / self.devices, 4),
+            signing_in=self.signing_in,
+            back=BACK_S,
+            lids=LIDS_S,
+            end=LIDS_S + self.ramp_s + 1,
         )
 
 
@@ -152,36 +229,42 @@ class _Heard:
         return np.concatenate([np.empty(0, SAMPLE), *self.batches])
 
 
-def measure(cores: int, fingerprint: str, ramp_s: int, say: Callable[[str], object]) -> Ceiling:
-    """Play the short day with one engine, then with one for each core; about three times ramp_s and half a minute.
+def measure(machine: Machine, fingerprint: str, ramp_s: int, say: Callable[[str], object]) -> Ceiling:
+    """Have one engine start ever faster, then play the short day with one, and with one for each core.
 
     Args:
         ramp_s: how long people sign in ever faster, whole seconds.
         say: takes a line before each play.
     Raises: UserError when an engine was lost; ChildFailed when a stand-in did not start.
     """
-    day = Day(ramp_s)
-    say("one engine")
-    one = many = _played(1, day)
-    if cores > 1:
-        say(f"{cores} engines")
-        many = _played(cores, day)
+    began = time.monotonic()
+    climb, day = Climb.within(machine.files), Day(ramp_s)
+    say("starts of one engine")
+    in_time = climb.in_time(_played(1, climb.scenario(), climb.is_over).records)
+    say("steps of one engine")
+    one = many = _played(1, day.scenario(), day.is_over)
+    if machine.cores > 1:
+        say(f"steps of {machine.cores} engines")
+        many = _played(machine.cores, day.scenario(), day.is_over)
     return Ceiling(
         fingerprint=fingerprint,
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        took_s=round(time.monotonic() - began, 1),
         steps_per_s=round(1000 / step_ms(one.rows, one.records, day), 1),
-        engines=cores,
-        all_steps_per_s=round(cores * 1000 / step_ms(many.rows, many.records, day), 1),
-        starts_per_s=starts_in_time_per_s(one.records),
+        engines=machine.cores,
+        all_steps_per_s=round(machine.cores * 1000 / step_ms(many.rows, many.records, day), 1),
+        starts_per_s=max((rate for rate, good in zip(climb.rungs, in_time, strict=True) if good), default=0),
+        starts_at_least=in_time[-1],
         lateness_ms=LATENESS_MS,
         opened_per_s=round(opened_per_s(one.records, day), 1),
     )
 
 
-def _played(engines: int, day: Day) -> _Heard:
+def _played(engines: int, scenario: str, is_over: Callable[[NDArray[np.void], float], bool]) -> _Heard:
+    """Play until nothing is left to play, or `is_over` says so of the samples so far at that run second."""
     with tempfile.TemporaryDirectory(prefix="fleetrush-") as folder:
         file = Path(folder) / "measure.toml"
-        file.write_text(day.scenario())
+        file.write_text(scenario)
         what = What(str(file), secret_file=Path(folder) / "secret")
         composition = compose(what, judged=False)
         settings = StandInSettings.of(composition.scenario, what.secret())
@@ -190,7 +273,16 @@ def _played(engines: int, day: Day) -> _Heard:
             order = order_of(composition, stand_ins, accounts, None, engines)
             heard = _Heard()
             orders = [replace(order, shard=shard).to_json() for shard in range(engines)]
-            Conductor(orders, STEPS, heard).play(lambda: None)
+            conductor = Conductor(orders, STEPS, heard)
+            stopped = False
+
+            def tick() -> None:
+                nonlocal stopped
+                if not stopped and heard.rows and is_over(heard.records, heard.rows[-1]["t"]):
+                    stopped = True
+                    conductor.stop()
+
+            conductor.play(tick)
     if heard.faults:
         raise UserError(*(f"the measurement failed: {line}" for line in heard.faults))
     return heard
@@ -215,15 +307,6 @@ def step_ms(rows: list[dict[str, Any]], records: NDArray[np.void], day: Day) -> 
     busy = [(cpu_ms, count) for (_, cpu_ms), count in zip(seconds, steps, strict=True) if count >= BUSY_SHARE * most]
     spent_ms: float = engines * sum(cpu_ms for cpu_ms, _ in busy)
     return spent_ms / sum(count for _, count in busy)
-
-
-def starts_in_time_per_s(records: NDArray[np.void]) -> int:
-    """The most enrollments in one second of which 98 % went out within LATENESS_MS; 0 for none."""
-    planned = records[(records["journey"] == _ENROLL) & (records["trigger"] == _PLANNED)]
-    late_ms = (planned["sent"] - planned["able"]) * 1000
-    second = planned["due"].astype(np.int64)
-    in_time = (late_ms[second == at] for at in np.unique(second))
-    return max((one.size for one in in_time if np.percentile(one, IN_TIME_PERCENT) <= LATENESS_MS), default=0)
 
 
 def opened_per_s(records: NDArray[np.void], day: Day) -> float:

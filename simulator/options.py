@@ -96,10 +96,10 @@ def _add_doctor(
         "--measure",
         type=_ramp,
         nargs="?",
-        const=6,
+        const=4,
         default=None,
         metavar="S",
-        help="find out in under a minute what it can drive, and keep that (S: seconds of each ramp, default 6)",
+        help="find out in under a minute what it can drive, and keep that (S: seconds of the sign-ins, default 4)",
     )
 
 
