@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests.tables import Maker, tell
-from tests.truth import arrivals, bands, capacity, compare, delays, echoes, failures, freeze, gate, order
+from tests.truth import arrivals, bands, capacity, ceiling, compare, delays, echoes, failures, freeze, gate, order
 
 TRUTHS: dict[str, Maker] = {
     "freeze": freeze.rows,
@@ -16,6 +16,7 @@ TRUTHS: dict[str, Maker] = {
     "echoes": echoes.rows,
     "order": order.rows,
     "gate": gate.rows,
+    "ceiling": ceiling.rows,
     "capacity": capacity.rows,
     "compare": compare.rows,
 }
