@@ -79,11 +79,12 @@ def forecast(composition: Composition, engines: int) -> Forecast:
     herds = herds_of(scenario, composition.acts)
     alone, steps = _most(scenario, [], len), _most(scenario, herds, len)
     enrolling = enroll_rate_per_s(scenario) if counted[0] or scenario.enrollment.when == "first_boot" else 0.0
-    rates = {journey: peak_rate_per_s(scenario, (journey,)) for journey in names[1:] if journey not in LIDS}
-    opened = [max(peak, enrolling) * ORIGINS, *(rate * _origins(name) for name, rate in rates.items())]
+    rates = {journey: peak_rate_per_s(scenario, (journey,)) for journey in names if journey not in LIDS}
+    speak_to = [(max(peak, enrolling), ORIGINS), *((rate, _origins(name)) for name, rate in rates.items())]
+    opened = [min(rate * CONNECTION_S, scenario.devices) * origins for rate, origins in speak_to]
     fastest = max(peak, enrolling, *rates.values())
     # each device of a herd speaks to the management service, beside the lids that open meanwhile
-    http = [max(opened) * CONNECTION_S, *(h.devices + h.lids_per_s * ORIGINS * CONNECTION_S for h in herds)]
+    http = [*opened, *(h.devices + h.lids_per_s * ORIGINS * CONNECTION_S for h in herds)]
     http_one_server = [fastest * CONNECTION_S, *(h.devices + h.lids_per_s * CONNECTION_S for h in herds)]
     return Forecast(
         starts=dict(zip(names, counted, strict=True)),
@@ -93,7 +94,7 @@ def forecast(composition: Composition, engines: int) -> Forecast:
         peak_starts_per_s=max(fastest, *(sum(h.starts_per_s for h in together(herds, herd)) for herd in herds), 0.0),
         peak_lines_per_s=peak_rate_per_s(scenario, ("boot", "reconnect")),
         peak_steps_per_s=steps,
-        enroll_steps_per_s=enrolling * enroll_steps(scenario),
+        enroll_steps_per_s=max(enrolling, rates["enroll"]) * enroll_steps(scenario),
         lines=min(scenario.starts("boot", "reconnect"), scenario.devices),
         http=min(ceil(max(http)), scenario.devices * ORIGINS),
         http_one_server=min(ceil(max(http_one_server)), scenario.devices),
@@ -149,10 +150,9 @@ def _most(scenario: Scenario, herds: list[Herd], asked: Callable[[Sequence[str]]
 
 
 def enroll_rate_per_s(scenario: Scenario) -> float:
-    """How many devices enroll in a second: before the morning, as the lids open, or by a wave of their own."""
+    """How many devices enroll in a second: before the morning, or as the lids open."""
     first_boot = peak_rate_per_s(scenario)
-    by_itself = {"before": scenario.enrollment.rate_per_s, "first_boot": first_boot, "never": 0.0}
-    return max(by_itself[scenario.enrollment.when], peak_rate_per_s(scenario, ("enroll",)))
+    return {"before": scenario.enrollment.rate_per_s, "first_boot": first_boot, "never": 0.0}[scenario.enrollment.when]
 
 
 def authorised_rate(composition: Composition) -> tuple[float, float] | None:
@@ -175,7 +175,8 @@ def authorised_rate(composition: Composition) -> tuple[float, float] | None:
         return sum(service_of_step(step) in held for step in steps)
 
     peak = _most(scenario, herds_of(scenario, composition.acts), asked)
-    rate = max(peak + 3 * sqrt(peak), enroll_rate_per_s(scenario) * asked(JOURNEYS["enroll"].steps))
+    enrolling = max(enroll_rate_per_s(scenario), peak_rate_per_s(scenario, ("enroll",)))
+    rate = max(peak + 3 * sqrt(peak), enrolling * asked(JOURNEYS["enroll"].steps))
     return rate, leave.max_rate_per_s
 
 

@@ -120,3 +120,12 @@ def test_a_rehearsal_is_as_steep_as_the_plan_says(tmp_path: Path) -> None:
     expected = steps_per_s(file)
     assert expected == pytest.approx(120 / FETCH_S)
     assert expected <= counts.max() < expected + 5 * expected**0.5
+
+
+def test_enrollments_by_a_wave_count() -> None:
+    """400 in six seconds are 66.7 starts a second, of four steps each, to one server."""
+    composition = compose(What(str(Path(__file__).parents[1] / "data" / "scenarios" / "starts.toml"), devices=400))
+    expected = forecast(composition, 1)
+    assert expected.peak_starts_per_s == pytest.approx(400 / 6)
+    assert expected.enroll_steps_per_s == pytest.approx(4 * 400 / 6)
+    assert expected.http == expected.http_one_server == 400

@@ -18,7 +18,7 @@ from tests.gate_runs import FLEETRUSH
 from tests.tables import Row
 
 SCENARIO = Path(__file__).parents[1] / "data" / "scenarios" / "starts.toml"
-LENGTH_S, STEPS_A_START = 8, 4
+LENGTH_S, STEPS_A_START = 6, 4
 MOST_S = 60.0
 OURS = ("was saturated", "stood still", "lagged", "starts were", "waited for a core")
 """Words of a reason that says of our own side that it did not keep up."""
@@ -51,15 +51,18 @@ def rows() -> Iterator[Row]:
         took_s = time.monotonic() - began
         kept = json.loads((folder / "state" / "fleetrush" / "machine.json").read_text())
         least = "at least " if kept["starts_at_least"] else ""
+        found = all(kept[f"{key}_per_s"] > 0 for key in ("steps", "starts", "opened"))
         yield Row(
             "`doctor --measure` finds what this machine can drive",
             f"steps/s, starts/s and lines/s, within {MOST_S:g} s",
             f"{took_s:.0f} s: {kept['steps_per_s']:,.0f} steps/s, {least}{kept['starts_per_s']:,.0f} starts/s,"
             f" {kept['opened_per_s']:,.0f} lines/s",
-            took_s < MOST_S and all(kept[f"{key}_per_s"] > 0 for key in ("steps", "starts", "opened")),
-            f"exit {done.returncode}",
+            took_s < MOST_S and found,
+            f"exit {done.returncode}"
+            if found
+            else "nothing starts in time here: this machine is too busy to tell more",
         )
-        for share in SHARES:
+        for share in SHARES if found else ():
             yield _at(folder, share, kept)
 
 
