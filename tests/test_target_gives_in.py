@@ -260,7 +260,7 @@ def test_an_authorisation_that_ends_within_the_run(tmp_path: Path, monkeypatch: 
     with provider_at("127.0.0.2", tmp_path, monkeypatch) as provider:
         longer = tmp_path / "longer.toml"
         longer.write_text(re.sub(r'(end =|to =) "08:00:..', r'\1 "08:04', SIGN_IN.read_text()))
-        until = datetime.now(UTC) + timedelta(seconds=50)
+        until = datetime.now(UTC) + timedelta(seconds=30)
         process = start(
             tmp_path,
             f'[targets.identity]\nurl = "{provider.metadata_url}"\n'
