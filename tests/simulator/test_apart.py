@@ -96,7 +96,7 @@ def test_a_run_apart_ends_with_who_started_it(tmp_path: Path, how: signal.Signal
     """Told to stop it stops the run and waits for its report; killed, the run stops by itself and reports. No process
     is left behind."""
     folder = tmp_path / "run"
-    process = start(folder, "sign_in_peak")
+    process = start(folder, str(MOMENT.with_name("sign_in.toml")))
     try:
         wait_for("samples", LIMIT_S, lambda: any(one.stat().st_size > 9_000 for one in folder.glob("samples.npy")))
         children = descendants(process.pid)
