@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reports import wording
-from reports.groups import Cluster
+from reports.groups import FOLLOWS, Cluster
 from reports.messages import Say
 from reports.messages.distrust import remedy_of
 from reports.steps import APPLIED, is_milestone
@@ -14,8 +14,6 @@ from reports.way import MILESTONES, Way
 from scenarios.objective import ALL
 
 SHOWN: Final = 4
-FOLLOWS: Final = "earlier_step"
-"""The reason of what only followed from another step: never where to begin."""
 HINTS: Final[dict[str, str]] = {
     "http_status": "status",
     "login_page_again": "login",
@@ -29,7 +27,7 @@ HINTS: Final[dict[str, str]] = {
     "broken_before_sent": "broken",
     "broken_after_sent": "broken",
     "push_lost": "push",
-    "earlier_step": "earlier",
+    FOLLOWS: "earlier",
     "run_ended": "ended",
     "rate_cap": "rate_cap",
     "guard_not_authorised": "guard",

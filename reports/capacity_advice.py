@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reports.advice import remedies_told
-from reports.capacity_words import devices, objective, surely_gave_in, tested
+from reports.capacity_words import devices, objective, starts_told, surely_gave_in, tested, theirs_gave_in
 from reports.messages import Say
 from reports.messages.distrust import remedy_of
 from reports.servermetrics import STAND_IN
@@ -42,16 +42,16 @@ def capacity_advice(whole: Mapping[str, Any], say: Say) -> list[str]:
 
 def _plan_with(whole: Mapping[str, Any], say: Say) -> str:
     """The lower end of the band, in devices and in what they start at their peak: a plateau is a rate, not a fleet."""
-    low, per_s = whole["result"]["low"], whole["peak_starts_per_s"]
-    if not per_s:
+    low = whole["result"]["low"]
+    if not whole["peak_starts_per_s"]:
         return say("todo.plan_with", low=devices(low))
-    return say("todo.plan_with_rate", low=devices(low), per_s=f"{per_s * low / whole['devices']:.3g}")
+    return say("todo.plan_with_rate", low=devices(low), per_s=starts_told(whole, low))
 
 
 def _beyond(whole: Mapping[str, Any], say: Say) -> Iterator[str]:
     """Where to look for what gave in, and the run that shows it: the worst of the first level that breaks."""
     found = surely_gave_in(whole)
-    of_users = [one for one in found if one["metric"] not in STAND_IN] if tested(whole) else found
+    of_users = theirs_gave_in(whole) if tested(whole) else found
     if of_users:
         yield say(f"todo.gave_in_{of_users[0]['kind']}", metric=of_users[0]["metric"])
     elif found:

@@ -12,13 +12,12 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from reports import wording
-from reports.capacity_words import devices, surely_gave_in
+from reports.capacity_words import devices, starts_told, theirs_gave_in
 from reports.council import LONGEST_QUESTION, LONGEST_TITLE, shared_told, short, tested_told
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import RunData
 from reports.scalability import plateau_window
-from reports.servermetrics import STAND_IN
 
 Enough = Literal["yes", "near", "no", "unknown"]
 Amount = Callable[[float], str]
@@ -46,8 +45,7 @@ def search_sheet(first: RunData, whole: Mapping[str, Any], say: Say) -> dict[str
     def amount(count: float) -> str:
         if not steady:
             return say("buy.devices", count=devices(count))
-        per_s = count * whole["peak_starts_per_s"] / whole["devices"]
-        return say("buy.per_s", count=f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.3g}")
+        return say("buy.per_s", count=starts_told(whole, count))
 
     asked_of = [str(first.run["steps"][at]) for at in np.unique(first.samples["step"])]
     found = wording.what_was_tested(first.run, {"steps": asked_of}, say)
@@ -115,7 +113,7 @@ def _limits(found: wording.Tested, whole: Mapping[str, Any], amount: Amount, say
         told.append(say("council.real_pace"))
     if steady:
         told.append(say("buy.steady", asked=devices(whole["bounds"]["start"])))
-    if theirs := [one for one in surely_gave_in(whole) if found.tested and one["metric"] not in STAND_IN]:
+    if found.tested and (theirs := theirs_gave_in(whole)):
         told.append(say("buy.gave_in", metric=theirs[0]["metric"]))
     return told
 

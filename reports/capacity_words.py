@@ -12,7 +12,7 @@ from reports import wording
 from reports.capacity import ANY
 from reports.gave_in import DRAWS
 from reports.messages import ENGLISH, Say
-from reports.servermetrics import SERIES_AT_MOST
+from reports.servermetrics import SERIES_AT_MOST, STAND_IN
 from reports.wording import Headline
 
 _MOODS: Final = {"found": "pass", "harness": "untrusted"}
@@ -124,6 +124,17 @@ def surely_gave_in(whole: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What gave in and is sure enough to act on, as far as that is known; the table has the others too."""
     found = whole["gave_in"].get("found") or ()
     return [one for one in found if one["sure"] is None or one["sure"] >= _SURE]
+
+
+def theirs_gave_in(whole: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of what surely gave in, what is no metric of a stand-in."""
+    return [one for one in surely_gave_in(whole) if one["metric"] not in STAND_IN]
+
+
+def starts_told(whole: Mapping[str, Any], count: float) -> str:
+    """How many lids so many devices open in the busiest second, by the first level's plan."""
+    per_s = count * whole["peak_starts_per_s"] / whole["devices"]
+    return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.3g}"
 
 
 def surely(found: Mapping[str, Any], say: Say = ENGLISH) -> str:

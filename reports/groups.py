@@ -23,6 +23,8 @@ from reports.steps import of_steps
 CLUSTERS_SHOWN: Final = 40
 EXAMPLES_SHOWN: Final = 3
 STEPS_SHOWN: Final = 3
+FOLLOWS: Final = "earlier_step"
+"""The reason of what only followed from another step: never where to begin."""
 _LONGEST_TEXT: Final = 400
 _OK, _SKIPPED = OUTCOMES.index("ok"), OUTCOMES.index("skipped")
 COLUMNS_AT_MOST: Final = 60
@@ -114,7 +116,7 @@ def clusters(data: RunData) -> tuple[list[Cluster], int, int]:
     )
     order = np.argsort(of, kind="stable")
     bounds = np.concatenate(([0], np.cumsum(counts)))
-    ranked = sorted(range(keys.size), key=lambda at: (reasons[int(keys[at]) >> 16] == "earlier_step", -counts[at]))
+    ranked = sorted(range(keys.size), key=lambda at: (reasons[int(keys[at]) >> 16] == FOLLOWS, -counts[at]))
     shown = []
     for at in ranked[:CLUSTERS_SHOWN]:
         mine = bad[order[bounds[at] : bounds[at + 1]]]

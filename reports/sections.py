@@ -7,7 +7,7 @@ A function takes the story and returns what its template, templates/sections/<na
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from reports import figures, groups, wording
@@ -57,16 +57,21 @@ def facts(of: Story) -> Content:
     real = [row for name, row in steps.items() if not is_milestone(name)]
     count, bad = sum(row["count"] for row in real), sum(row["count"] - row["ok"] for row in real)
     rows.append((say("facts.not_ok"), f"{bad:,}", say("facts.of_steps", count=f"{count:,}")))
-    judged = of.summary["harness"]["trustworthy"] and not of.summary["partial"]
-    if judged and (near := nearest(of.summary["objectives"])) is not None:
-        rows.insert(1, (say("headroom.room"), *room_left(*near, say)))
+    if (room := room_left(of.summary, of.summary["objectives"], say)) is not None:
+        rows.insert(1, (say("headroom.room"), *room))
     peak = of.summary["phases"]["morning"]["peak_per_s"]
     rows.append((say("facts.busiest"), f"{peak:,}", say("facts.sent")))
     return {"rows": rows}
 
 
-def room_left(used: float, row: Mapping[str, Any], say: Say) -> tuple[str, str]:
-    """What is left to the nearest limit, and which that is; none where it is passed, and how far."""
+def room_left(summary: Mapping[str, Any], objectives: Sequence[Mapping[str, Any]], say: Say) -> tuple[str, str] | None:
+    """What is left to the nearest limit of these objectives, and which that is; none where it is passed, and how far.
+
+    None for what cannot be trusted or was cut short, and where no limit has a share.
+    """
+    if summary["partial"] or not summary["harness"]["trustworthy"] or (near := nearest(objectives)) is None:
+        return None
+    used, row = near
     name = say.heard(row["name"])
     if used <= 1:
         return wording.share(1 - used), say("headroom.left", name=name)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import wording
-from reports.headroom import nearest
 from reports.html import render
 from reports.messages import ENGLISH, Say
 from reports.runfolder import PAGE
@@ -55,9 +54,8 @@ def _facts(summary: Mapping[str, Any], say: Say) -> list[tuple[str, str, str]]:
     """The few figures of the first screen: a name, a figure, what to know about it."""
     counted = sum(not one["left_out"] for one in summary["runs"])
     rows = [(say("series.counted"), f"{counted:,}", say("series.of_planned", planned=f"{summary['planned_runs']:,}"))]
-    judged = summary["harness"]["trustworthy"] and not summary["partial"]
-    if judged and (near := nearest([_at_worst(row) for row in summary["objectives"]])) is not None:
-        left, note = room_left(*near, say)
+    if (room := room_left(summary, [_at_worst(row) for row in summary["objectives"]], say)) is not None:
+        left, note = room
         rows.insert(0, (say("headroom.room"), left, say("series.at_worst", what=note)))
     return rows
 

@@ -23,7 +23,8 @@ from simulator.timetable import curve
 FETCH_S = PUSH_DELAY_MAX_S - PUSH_DELAY_MIN_S
 # Whatever is due in one instant takes a second.
 AT_ONCE_S = 1.0
-_ONLINE = ("boot", "reconnect")
+# What opens a push line, and so brings a device online.
+ONLINE = ("boot", "reconnect")
 
 _DEVICE, _USER, _FILE = "management.device_policy", "management.user_policy", "management.extension_policy"
 _PUBLISHED = {"device": (_DEVICE,), "user": (_USER,), "account": ("management.account_policy",)}
@@ -76,7 +77,7 @@ def herds_of(scenario: Scenario, acts: Iterable[Act]) -> list[Herd]:
     for act in acts:
         over_s, asked = HERDS.get(act.name, (0.0, lambda told: ()))
         at_s = scenario.operator[act.action - 1].at_s
-        devices = min(_begun(scenario, _ONLINE, at_s), scenario.devices)
+        devices = min(_begun(scenario, ONLINE, at_s), scenario.devices)
         if asked(act.settings) and devices and "device_id" not in act.settings:
             lids = _begun(scenario, LIDS, at_s + over_s * scenario.day.compression) - _begun(scenario, LIDS, at_s)
             herds.append(Herd(act.name, act.due, over_s, devices, asked(act.settings), lids / over_s))

@@ -20,7 +20,7 @@ from simulator import ceiling, limits
 from simulator.ceiling import ENGINE_STEP_MS, Peak
 from simulator.composition import Composition, What, compose
 from simulator.fleet import make_fleet
-from simulator.herds import Herd, herds_of, together
+from simulator.herds import ONLINE, Herd, herds_of, together
 from simulator.journeys import JOURNEYS
 from simulator.journeys.reconnect import STEPS as PUSH_STEPS
 from simulator.limits import Needs
@@ -92,10 +92,10 @@ def forecast(composition: Composition, engines: int) -> Forecast:
         duration_s=composition.end_s,
         peak_sign_ins_per_s=online,
         peak_starts_per_s=max(fastest, *(sum(h.starts_per_s for h in together(herds, herd)) for herd in herds), 0.0),
-        peak_lines_per_s=peak_rate_per_s(scenario, ("boot", "reconnect")),
+        peak_lines_per_s=peak_rate_per_s(scenario, ONLINE),
         peak_steps_per_s=steps,
         enroll_steps_per_s=max(enrolling, rates["enroll"]) * enroll_steps(scenario),
-        lines=min(scenario.starts("boot", "reconnect"), scenario.devices),
+        lines=min(scenario.starts(*ONLINE), scenario.devices),
         http=min(ceil(max(http)), scenario.devices * ORIGINS),
         http_one_server=min(ceil(max(http_one_server)), scenario.devices),
         engine_cpu=steps * ENGINE_STEP_MS / 1000 / engines,

@@ -31,6 +31,7 @@ from simulator.children import Child
 from simulator.protocols.gaia import STAND_IN_URL
 from simulator.secretfile import accounts_secret, default_path
 from simulator.standins import BROKERS
+from tests.leave import leave
 
 HERE = Path(__file__).parent
 SIGN_IN = HERE / "data" / "scenarios" / "sign_in.toml"
@@ -263,9 +264,7 @@ def test_an_authorisation_that_ends_within_the_run(tmp_path: Path, monkeypatch: 
         until = datetime.now(UTC) + timedelta(seconds=30)
         process = start(
             tmp_path,
-            f'[targets.identity]\nurl = "{provider.metadata_url}"\n'
-            '[authorisation]\nhosts = ["127.0.0.2"]\nowner = "City of Example"\napproved_by = "T. Sato"\n'
-            f"from = {(until - timedelta(hours=1)).isoformat()}\nuntil = {until.isoformat()}\nmax_rate_per_s = 1000\n",
+            leave((until - timedelta(hours=1)).isoformat(), until.isoformat(), 1000, url=provider.metadata_url),
             scenario=longer,
         )
         printed = end(process)

@@ -37,6 +37,7 @@ from simulator.plan import limits_missed
 from simulator.protection import Protection
 from simulator.protocols.messages import REASONS
 from simulator.whatifs import NotPlayedError
+from tests.leave import leave
 from tests.reports import made_run
 
 ROOT = Path(__file__).parents[2]
@@ -44,17 +45,7 @@ SLOTS = ROOT / "tests" / "data" / "scenarios" / "slots.toml"
 JAPANESE = re.compile("[぀-ヿ一-鿿]")
 # Names, options and units stand alone between Japanese; two plain words in a row are left over from a sentence.
 ENGLISH_LEFT = re.compile(r"(?<![\w.\-/\[=])[A-Za-z]{2,}[,;:]? [a-z]{2,}\b(?![=_.])")
-LEAVE = """
-[targets.identity]
-url = "http://127.0.0.2:8080"
-[authorisation]
-hosts = ["127.0.0.2"]
-owner = "City of Example"
-approved_by = "T. Sato"
-from = 2026-04-01T06:00:00+09:00
-until = 2026-04-01T09:00:00+09:00
-max_rate_per_s = 1
-"""
+LEAVE = leave("2026-04-01T06:00:00+09:00", "2026-04-01T09:00:00+09:00", 1)
 MACHINE = Machine(cores=2, memory_bytes=2**30, soft_files=1024, files=2_000, ports=28_232, processes=20)
 NEEDS = Needs(devices=10**5, engines=1, lines=10**5, http=40_000, http_one_server=30_000, broker=False)
 

@@ -28,6 +28,7 @@ from simulator.composition import What, compose
 from simulator.errors import UserError
 from simulator.levels import Search, least_devices
 from simulator.whatifs import NotPlayedError
+from tests.leave import leave as leave_of
 from tests.reports.made_levels import LIMIT_S, play
 
 SLOTS = Path(__file__).parents[1] / "data" / "scenarios" / "slots.toml"
@@ -249,18 +250,9 @@ def test_a_level_for_which_there_are_too_few_accounts_is_not_played(
     assert 230 < whole["result"]["holds"] <= 250 < whole["result"]["saturated"]
 
 
-LEAVE = """
-[targets.identity]
-url = "http://127.0.0.2:8080/saml"
-staging = true
-[authorisation]
-hosts = ["127.0.0.2"]
-owner = "City of Example"
-approved_by = "T. Sato"
-from = 2026-04-01T11:00:00+00:00
-until = 2026-04-01T13:00:00+00:00
-max_rate_per_s = 100
-"""
+LEAVE = leave_of(
+    "2026-04-01T11:00:00+00:00", "2026-04-01T13:00:00+00:00", 100, url="http://127.0.0.2:8080/saml", staging=True
+)
 FIRST, END = (datetime(2026, 4, 1, hour, tzinfo=UTC).timestamp() for hour in (11, 13))
 
 

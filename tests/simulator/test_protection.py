@@ -17,6 +17,7 @@ from simulator.composition import Composition, What, compose
 from simulator.plan import authorised_rate, limits_missed
 from simulator.protection import SAMPLES_AT_LEAST, Protection, leave_faults, leave_notes
 from simulator.protocols.messages import REASONS
+from tests.leave import leave
 
 STEPS = ("identity.entry", "identity.login_page", "identity.login", "management.register", "ready")
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -146,19 +147,7 @@ def test_an_authorisation_ends_within_a_run() -> None:
 
 def composed(folder: Path, devices: int, *, compression: float = 1.0) -> Composition:
     """The shipped morning against a provider at an address that needs leave."""
-    (folder / "targets.toml").write_text(
-        f"""
-        [targets.identity]
-        url = "http://127.0.0.2:8080"
-        [authorisation]
-        hosts = ["127.0.0.2"]
-        owner = "City of Example"
-        approved_by = "T. Sato"
-        from = {LEAVE["from"]}
-        until = {LEAVE["until"]}
-        max_rate_per_s = 100
-        """
-    )
+    (folder / "targets.toml").write_text(leave(LEAVE["from"], LEAVE["until"], 100))
     return compose(What(devices=devices, compression=compression, targets_file=folder / "targets.toml"))
 
 
